@@ -1,0 +1,1 @@
+//! Composable authentication for Tower.
