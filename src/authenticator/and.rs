@@ -1,0 +1,85 @@
+use http::request::Parts;
+
+use crate::{Authenticator, Challenges, Granted, Reason, Rejection};
+
+/// Demands both of two: what [`Authenticator::and`] makes.
+///
+/// ```
+/// use tower_authn::{Authenticator, Scheme, Tokens, scheme::{ApiKey, Bearer}};
+///
+/// let app = ApiKey::new("app").validated_by(Tokens::<u32>::new());
+/// let user = Bearer::new("user").validated_by(Tokens::<String>::new());
+/// let both = app.and(user).map(|(_app, user)| user);
+/// # let _ = both;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct And<A, B> {
+    first: A,
+    second: B,
+}
+
+impl<A, B> And<A, B> {
+    pub(crate) const fn new(first: A, second: B) -> Self {
+        Self { first, second }
+    }
+}
+
+impl<A: Authenticator, B: Authenticator> Authenticator for And<A, B> {
+    /// `None` for a half that is not there; never both.
+    type Credentials = (Option<A::Credentials>, Result<Option<B::Credentials>, Rejection>);
+    type Identity = (A::Identity, B::Identity);
+
+    fn extract(&self, head: &mut Parts) -> Result<Option<Self::Credentials>, Rejection> {
+        let first = self.first.extract(head)?;
+        match (first, self.second.extract(head)) {
+            (None, Ok(None)) => Ok(None),
+            both => Ok(Some(both)),
+        }
+    }
+
+    async fn validate(
+        &self,
+        (first, second): Self::Credentials,
+    ) -> Result<Granted<Self::Identity>, Rejection> {
+        let alone = matches!(second, Ok(None));
+        let Some(first) = first else { return Err(incomplete(&self.first)) };
+        let granted = match self.first.validate(first).await {
+            Err(rejection) if !alone => return Err(half(&self.first, rejection)),
+            result => result?,
+        };
+        let Some(second) = second? else { return Err(incomplete(&self.second)) };
+        match self.second.validate(second).await {
+            Ok(other) => Ok(granted.and(other)),
+            Err(rejection) => Err(half(&self.second, rejection)),
+        }
+    }
+
+    /// Offers what the half has to offer that turned the request away; if neither was looked at, the first that has
+    /// anything to offer.
+    fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges) {
+        let first = Challenges::offered(&self.first, rejection);
+        let second = Challenges::offered(&self.second, rejection);
+        let (offered, silent) = if first.own(rejection) || (first.any() && !second.own(rejection)) {
+            (first, second)
+        } else {
+            (second, first)
+        };
+        challenges.append(offered);
+        for scheme in silent.schemes() {
+            challenges.add(scheme, None);
+        }
+    }
+}
+
+/// A half that died of age counts as missing, beside the other that is there.
+fn half(authenticator: &impl Authenticator, rejection: Rejection) -> Rejection {
+    if rejection.is_absence() { rejection.or(incomplete(authenticator)) } else { rejection }
+}
+
+/// One half alone: 401 with the challenge of the half that is missing, and no error.
+fn incomplete(missing: &impl Authenticator) -> Rejection {
+    let rejection = Rejection::missing().with_reason(Reason::Incomplete);
+    let schemes: Vec<_> = Challenges::offered(missing, &rejection).schemes().collect();
+    rejection.found_by_all(&schemes)
+}

@@ -1,0 +1,64 @@
+use std::fmt;
+
+use http::request::Parts;
+
+use crate::{Authenticator, Challenges, Granted, Rejection};
+
+/// Replaces the identity by what an async function finds for it: what [`Authenticator::and_then`] makes.
+///
+/// ```
+/// use tower_authn::{Authenticator, Rejection, Scheme, Tokens, scheme::Bearer};
+///
+/// async fn user(id: u64) -> Result<Option<String>, Rejection> {
+///     Ok((id == 1).then(|| "alice".to_owned())) // a database, with `?`
+/// }
+/// let users = Bearer::new("api").validated_by(Tokens::<u64>::new()).and_then(user);
+/// # let _ = users;
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct AndThen<A, F> {
+    inner: A,
+    f: F,
+}
+
+impl<A, F> AndThen<A, F> {
+    pub(crate) const fn new(inner: A, f: F) -> Self {
+        Self { inner, f }
+    }
+}
+
+impl<A, F, Fut, T> Authenticator for AndThen<A, F>
+where
+    A: Authenticator,
+    F: Fn(A::Identity) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Option<T>, Rejection>> + Send,
+    T: Clone + Send + Sync + 'static,
+{
+    type Credentials = A::Credentials;
+    type Identity = T;
+
+    fn extract(&self, head: &mut Parts) -> Result<Option<A::Credentials>, Rejection> {
+        self.inner.extract(head)
+    }
+
+    async fn validate(&self, credentials: A::Credentials) -> Result<Granted<T>, Rejection> {
+        let Granted { identity, schemes, headers, passed_over } = self.inner.validate(credentials).await?;
+        let file = |rejection: Rejection| rejection.found_by_all(schemes.as_slice());
+        match (self.f)(identity).await {
+            Ok(Some(identity)) => Ok(Granted { identity, schemes, headers, passed_over }),
+            Ok(None) => Err(file(Rejection::invalid())),
+            Err(rejection) => Err(file(rejection)),
+        }
+    }
+
+    fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges) {
+        self.inner.challenge(rejection, challenges);
+    }
+}
+
+impl<A: fmt::Debug, F> fmt::Debug for AndThen<A, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AndThen").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,108 @@
+use std::{error::Error, fmt};
+
+use http::request::Parts;
+
+use super::or::{Extracted, attempt};
+use crate::{Authenticator, Challenges, Granted, Rejection};
+
+/// Accepts what any of a list accepts, in order: [`or`](Authenticator::or) for a list that is only known at run time.
+///
+/// ```
+/// use tower_authn::{AnyOf, Authenticator, BoxAuthenticator, Scheme, Tokens, Users, scheme::{Basic, Bearer}};
+///
+/// let mut list: Vec<BoxAuthenticator<String>> = Vec::new();
+/// list.push(Bearer::new("api").validated_by(Tokens::new()).boxed());
+/// list.push(Basic::new("api").validated_by(Users::new()).boxed());
+/// let stack = AnyOf::try_from(list)?;
+///
+/// assert!(AnyOf::<BoxAuthenticator<String>>::try_from(Vec::new()).is_err()); // nobody, never everybody
+/// # Ok::<(), tower_authn::authenticator::AnyOfError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct AnyOf<A>(Vec<A>);
+
+/// The most alternatives; each may cost a verification, and adds a header to every 401.
+const MAX: usize = 32;
+
+impl<A> TryFrom<Vec<A>> for AnyOf<A> {
+    type Error = AnyOfError;
+
+    fn try_from(list: Vec<A>) -> Result<Self, AnyOfError> {
+        match list.len() {
+            0 => Err(AnyOfError::Empty),
+            1..=MAX => Ok(Self(list)),
+            len => Err(AnyOfError::TooMany(len)),
+        }
+    }
+}
+
+/// Why a list of alternatives is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AnyOfError {
+    /// An empty list would let nobody in; that is said when it is configured.
+    Empty,
+    /// More than 32 alternatives.
+    TooMany(usize),
+}
+
+impl fmt::Display for AnyOfError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("an empty list of authenticators lets nobody in; name at least one"),
+            Self::TooMany(len) => write!(f, "{len} authenticators are more than the {MAX} that are tried"),
+        }
+    }
+}
+
+impl Error for AnyOfError {}
+
+impl<A: Authenticator> Authenticator for AnyOf<A> {
+    type Credentials = Vec<Extracted<A::Credentials>>;
+    type Identity = A::Identity;
+
+    fn extract(&self, head: &mut Parts) -> Extracted<Self::Credentials> {
+        let mut found = Vec::new();
+        let mut refused: Option<Rejection> = None;
+        let mut any = false;
+        for (index, authenticator) in self.0.iter().enumerate() {
+            let extracted = authenticator.extract(head);
+            if matches!(extracted, Ok(None)) {
+                continue;
+            }
+            any |= extracted.is_ok();
+            if found.is_empty() {
+                found.reserve(self.0.len());
+            }
+            found.resize_with(index, || Ok(None));
+            found.push(extracted);
+        }
+        if any || found.is_empty() {
+            return Ok(any.then_some(found));
+        }
+        for rejection in found.into_iter().filter_map(Result::err) {
+            refused = Some(match refused {
+                Some(before) => before.or(rejection),
+                None => rejection,
+            });
+        }
+        refused.map_or(Ok(None), Err)
+    }
+
+    async fn validate(&self, credentials: Self::Credentials) -> Result<Granted<A::Identity>, Rejection> {
+        let mut passed_over = None;
+        for (authenticator, extracted) in self.0.iter().zip(credentials) {
+            if let Some(granted) = attempt(authenticator, extracted, &mut passed_over).await {
+                return Ok(granted);
+            }
+        }
+        Err(passed_over.unwrap_or_else(Rejection::missing))
+    }
+
+    fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges) {
+        for authenticator in &self.0 {
+            authenticator.challenge(rejection, challenges);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+use std::fmt;
+
+use http::request::Parts;
+
+use crate::{Authenticator, Challenges, Granted, Rejection};
+
+/// Replaces the identity: what [`Authenticator::map`] makes.
+///
+/// ```
+/// use tower_authn::{Authenticator, Scheme, Tokens, scheme::Bearer};
+///
+/// let by_name = Bearer::new("api").validated_by(Tokens::<u64>::new()).map(|id| format!("user {id}"));
+/// # let _ = by_name;
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Map<A, F> {
+    inner: A,
+    f: F,
+}
+
+impl<A, F> Map<A, F> {
+    pub(crate) const fn new(inner: A, f: F) -> Self {
+        Self { inner, f }
+    }
+}
+
+impl<A, F, T> Authenticator for Map<A, F>
+where
+    A: Authenticator,
+    F: Fn(A::Identity) -> T + Send + Sync + 'static,
+    T: Clone + Send + Sync + 'static,
+{
+    type Credentials = A::Credentials;
+    type Identity = T;
+
+    fn extract(&self, head: &mut Parts) -> Result<Option<A::Credentials>, Rejection> {
+        self.inner.extract(head)
+    }
+
+    async fn validate(&self, credentials: A::Credentials) -> Result<Granted<T>, Rejection> {
+        Ok(self.inner.validate(credentials).await?.map(&self.f))
+    }
+
+    fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges) {
+        self.inner.challenge(rejection, challenges);
+    }
+}
+
+impl<A: fmt::Debug, F> fmt::Debug for Map<A, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Map").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}

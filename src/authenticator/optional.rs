@@ -1,0 +1,48 @@
+use http::request::Parts;
+
+use crate::{Authenticator, Challenges, Granted, Rejection};
+
+/// Lets requests without credentials pass as `None`: what [`Authenticator::optional`] makes.
+///
+/// ```
+/// use tower_authn::{AuthenticateLayer, Authenticator, Scheme, Tokens, scheme::Bearer};
+///
+/// // Handlers take `Option<Authenticated<String>>`.
+/// let layer = AuthenticateLayer::new(Bearer::new("api").validated_by(Tokens::<String>::new()).optional());
+/// # let _ = layer;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Optional<A>(A);
+
+impl<A> Optional<A> {
+    pub(crate) const fn new(inner: A) -> Self {
+        Self(inner)
+    }
+}
+
+impl<A: Authenticator> Authenticator for Optional<A> {
+    type Credentials = Option<A::Credentials>;
+    type Identity = Option<A::Identity>;
+
+    fn extract(&self, head: &mut Parts) -> Result<Option<Self::Credentials>, Rejection> {
+        self.0.extract(head).map(Some)
+    }
+
+    async fn validate(&self, credentials: Self::Credentials) -> Result<Granted<Self::Identity>, Rejection> {
+        let Some(credentials) = credentials else { return Ok(Granted::<A::Identity>::nobody()) };
+        match self.0.validate(credentials).await {
+            Ok(granted) => Ok(granted.map(Some)),
+            Err(rejection) if rejection.is_absence() => {
+                let mut granted = Granted::<A::Identity>::nobody();
+                granted.pass_over(rejection);
+                Ok(granted)
+            }
+            Err(rejection) => Err(rejection),
+        }
+    }
+
+    fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges) {
+        self.0.challenge(rejection, challenges);
+    }
+}

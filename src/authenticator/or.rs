@@ -1,0 +1,97 @@
+use http::request::Parts;
+
+use crate::{Authenticator, Challenges, Granted, Rejection};
+
+/// Accepts what either of two accepts: what [`Authenticator::or`] makes.
+///
+/// ```
+/// use tower_authn::{Authenticator, Scheme, Tokens, scheme::{ApiKey, Bearer}};
+///
+/// let keys = Tokens::<u32>::new();
+/// let tokens = Tokens::<u32>::new();
+/// let either = ApiKey::new("api").validated_by(keys).or(Bearer::new("api").validated_by(tokens));
+/// # let _ = either;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Or<A, B> {
+    first: A,
+    second: B,
+}
+
+impl<A, B> Or<A, B> {
+    pub(crate) const fn new(first: A, second: B) -> Self {
+        Self { first, second }
+    }
+}
+
+/// What was found for two alternatives; at least one of them has credentials.
+#[derive(Debug)]
+pub struct OrCredentials<A, B> {
+    first: Extracted<A>,
+    second: Extracted<B>,
+}
+
+pub(super) type Extracted<C> = Result<Option<C>, Rejection>;
+
+impl<A, B> Authenticator for Or<A, B>
+where
+    A: Authenticator,
+    B: Authenticator<Identity = A::Identity>,
+{
+    type Credentials = OrCredentials<A::Credentials, B::Credentials>;
+    type Identity = A::Identity;
+
+    fn extract(&self, head: &mut Parts) -> Extracted<Self::Credentials> {
+        match (self.first.extract(head), self.second.extract(head)) {
+            (Ok(None), Ok(None)) => Ok(None),
+            (Err(first), Err(second)) => Err(first.or(second)),
+            (Err(rejection), Ok(None)) | (Ok(None), Err(rejection)) => Err(rejection),
+            (first, second) => Ok(Some(OrCredentials { first, second })),
+        }
+    }
+
+    async fn validate(&self, credentials: Self::Credentials) -> Result<Granted<Self::Identity>, Rejection> {
+        let mut passed_over = None;
+        if let Some(granted) = attempt(&self.first, credentials.first, &mut passed_over).await {
+            return Ok(granted);
+        }
+        if let Some(granted) = attempt(&self.second, credentials.second, &mut passed_over).await {
+            return Ok(granted);
+        }
+        Err(passed_over.unwrap_or_else(Rejection::missing))
+    }
+
+    fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges) {
+        self.first.challenge(rejection, challenges);
+        self.second.challenge(rejection, challenges);
+    }
+}
+
+/// Tries one alternative: a grant that knows what was passed over before, or one more that is passed over.
+pub(super) async fn attempt<A: Authenticator>(
+    authenticator: &A,
+    extracted: Extracted<A::Credentials>,
+    passed_over: &mut Option<Rejection>,
+) -> Option<Granted<A::Identity>> {
+    let result = match extracted {
+        Ok(Some(credentials)) => authenticator.validate(credentials).await,
+        Ok(None) => return None,
+        Err(rejection) => Err(rejection),
+    };
+    match result {
+        Ok(mut granted) => {
+            if let Some(rejection) = passed_over.take() {
+                granted.pass_over(rejection);
+            }
+            Some(granted)
+        }
+        Err(rejection) => {
+            *passed_over = Some(match passed_over.take() {
+                Some(before) => before.or(rejection),
+                None => rejection,
+            });
+            None
+        }
+    }
+}

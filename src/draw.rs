@@ -1,0 +1,156 @@
+//! From a rejection to a response: the protocol's part of it, which no responder can forget.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+
+use crate::{
+    Challenge, Rejection, RejectionKind,
+    asked::Asked,
+    respond::{Answer, Respond},
+};
+
+/// Marks a response from inside as a rejection that a layer further out is to draw.
+#[derive(Clone, Debug)]
+pub(crate) struct Undrawn {
+    pub(crate) rejection: Rejection,
+    pub(crate) draft: Draft,
+}
+
+/// How far the drawing has come. A layer that does not own the rejection's scheme draws a draft, which a layer further
+/// out replaces if it has more to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Draft {
+    Blank,
+    Unchallenged,
+    Challenged,
+    Final,
+}
+
+/// Makes a response that is to be drawn; as it stands, it is the bare status.
+pub(crate) fn undrawn<B: Default>(rejection: Rejection) -> Response<B> {
+    if rejection.kind() == RejectionKind::Misconfigured {
+        crate::trace::rejected(&rejection, StatusCode::INTERNAL_SERVER_ERROR);
+    }
+    let mut response = Response::new(B::default());
+    *response.status_mut() = rejection.kind().status(false);
+    own_headers(response.headers_mut(), &rejection, &[]);
+    response.extensions_mut().insert(Undrawn { rejection, draft: Draft::Blank });
+    response
+}
+
+/// Lets the responder draw the body, and sets everything that the protocol prescribes.
+pub(crate) fn draw<B, R: Respond<B>>(
+    rejection: Rejection,
+    challenges: &[Challenge],
+    asked: &Asked,
+    responder: &R,
+) -> Response<B> {
+    let status = rejection.kind().status(!challenges.is_empty());
+    let mut response = responder.respond(&Answer::new(status, rejection.kind(), challenges, asked));
+    let redirects = status == StatusCode::UNAUTHORIZED
+        && !asked.is_grpc()
+        && matches!(response.status(), StatusCode::FOUND | StatusCode::SEE_OTHER)
+        && response.headers().contains_key(header::LOCATION);
+    if redirects {
+        own_headers(response.headers_mut(), &rejection, &[]);
+    } else {
+        *response.status_mut() = status;
+        own_headers(response.headers_mut(), &rejection, challenges);
+    }
+    if let Some(content_type) = asked.grpc() {
+        trailers_only(&mut response, rejection.kind(), content_type);
+    }
+    response.extensions_mut().insert(rejection);
+    response
+}
+
+/// Draws over a response from inside, whose headers stay but for those that speak of its body.
+pub(crate) fn draw_over<B>(inner: Response<B>, mut drawn: Response<B>) -> Response<B> {
+    let (inner, _) = inner.into_parts();
+    let of_the_body = |name: &HeaderName| {
+        name.as_str().starts_with("content-")
+            || [header::TRANSFER_ENCODING, header::ETAG, header::LAST_MODIFIED, header::WWW_AUTHENTICATE]
+                .contains(name)
+    };
+    let mut last = None;
+    let kept: Vec<_> = inner
+        .headers
+        .into_iter()
+        .filter_map(|(name, value)| {
+            last = name.or(last.take());
+            last.clone().filter(|name| !of_the_body(name)).map(|name| (name, value))
+        })
+        .collect();
+    add_missing(drawn.headers_mut(), kept);
+    let own = std::mem::replace(drawn.extensions_mut(), inner.extensions);
+    drawn.extensions_mut().extend(own);
+    drawn
+}
+
+/// Adds headers that are not there yet: name by name, cookies by the cookie's name.
+pub(crate) fn add_missing(headers: &mut HeaderMap, more: Vec<(HeaderName, HeaderValue)>) {
+    let is_missing = |(name, value): &(HeaderName, HeaderValue)| {
+        if *name == header::SET_COOKIE {
+            !headers.get_all(name).iter().any(|known| cookie_name(known) == cookie_name(value))
+        } else {
+            !headers.contains_key(name)
+        }
+    };
+    let missing: Vec<_> = more.into_iter().filter(is_missing).collect();
+    for (name, value) in missing {
+        headers.append(name, value);
+    }
+}
+
+fn cookie_name(set_cookie: &HeaderValue) -> &[u8] {
+    let bytes = set_cookie.as_bytes();
+    let end = bytes.iter().position(|byte| matches!(byte, b'=' | b';')).unwrap_or(bytes.len());
+    bytes[..end].trim_ascii()
+}
+
+/// Sets the headers that are the layer's own, whatever the responder or the rejection put there.
+fn own_headers(headers: &mut HeaderMap, rejection: &Rejection, challenges: &[Challenge]) {
+    for (name, value) in rejection.headers() {
+        if *name == header::SET_COOKIE {
+            headers.append(name, value.clone());
+        } else {
+            headers.insert(name, value.clone());
+        }
+    }
+    headers.remove(header::WWW_AUTHENTICATE);
+    for challenge in challenges {
+        headers.append(header::WWW_AUTHENTICATE, challenge.header_value().clone());
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    match rejection.retry_after() {
+        Some(wait) => headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait))),
+        None => headers.remove(header::RETRY_AFTER),
+    };
+}
+
+/// Rounded up, at least one: a client that comes back too early is only turned away again.
+fn whole_seconds(wait: Duration) -> u64 {
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
+}
+
+/// Turns the answer into what gRPC calls trailers-only: status 200, and the outcome among the headers.
+fn trailers_only<B>(response: &mut Response<B>, kind: RejectionKind, content_type: &'static str) {
+    static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+    static GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+    let (code, message) = match response.status() {
+        StatusCode::UNAUTHORIZED => ("16", "unauthenticated"),
+        StatusCode::BAD_REQUEST => ("3", "malformed credentials"),
+        StatusCode::FORBIDDEN => ("7", "permission denied"),
+        StatusCode::NOT_FOUND => ("5", "not found"),
+        StatusCode::TOO_MANY_REQUESTS => ("8", "too many failures"),
+        StatusCode::SERVICE_UNAVAILABLE => ("14", "authentication unavailable"),
+        _ => ("13", "authentication misconfigured"),
+    };
+    debug_assert!(code != "13" || kind == RejectionKind::Misconfigured, "{kind:?} has no gRPC status");
+    *response.status_mut() = StatusCode::OK;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(&GRPC_STATUS, HeaderValue::from_static(code));
+    headers.insert(&GRPC_MESSAGE, HeaderValue::from_static(message));
+}

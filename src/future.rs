@@ -1,0 +1,155 @@
+//! The future of the service.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use crate::{
+    AuthenticateLayer, Authenticated, Authenticator, Granted, PassedOver, Rejection,
+    asked::Asked,
+    draw::{Undrawn, add_missing},
+    respond::Respond,
+};
+
+/// The one box of a validated request: [`Service::Future`] needs a name, which the future of a validator has not.
+type Validation<I> = Pin<Box<dyn Future<Output = Result<Granted<I>, Rejection>> + Send>>;
+
+pin_project! {
+    /// The future that [`Authenticate`](crate::Authenticate) returns.
+    pub struct ResponseFuture<S, A, R, B>
+    where
+        S: Service<Request<B>>,
+        A: Authenticator,
+    {
+        layer: Arc<AuthenticateLayer<A, R>>,
+        asked: Asked,
+        #[pin]
+        state: State<S, S::Future, A::Identity, B>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<S, F, I, B> {
+        Refused { rejection: Option<Rejection> },
+        Validating { validation: Validation<I>, waiting: Option<(S, Request<B>)> },
+        Calling { #[pin] inner: F, granted: Option<Granted<()>> },
+    }
+}
+
+impl<S, A, R, B> ResponseFuture<S, A, R, B>
+where
+    S: Service<Request<B>>,
+    A: Authenticator,
+{
+    pub(crate) fn refused(layer: Arc<AuthenticateLayer<A, R>>, asked: Asked, rejection: Rejection) -> Self {
+        Self { layer, asked, state: State::Refused { rejection: Some(rejection) } }
+    }
+
+    pub(crate) fn validating(
+        layer: Arc<AuthenticateLayer<A, R>>,
+        asked: Asked,
+        credentials: A::Credentials,
+        ready: S,
+        request: Request<B>,
+    ) -> Self {
+        let authenticator = layer.authenticator();
+        let validation = Box::pin(async move { authenticator.validate(credentials).await });
+        Self { layer, asked, state: State::Validating { validation, waiting: Some((ready, request)) } }
+    }
+}
+
+impl<S, A, R, ReqBody, ResBody> Future for ResponseFuture<S, A, R, ReqBody>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    A: Authenticator,
+    R: Respond<ResBody>,
+{
+    type Output = Result<Response<ResBody>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            match this.state.as_mut().project() {
+                StateProjection::Refused { rejection } => {
+                    let rejection = rejection.take().expect(POLLED_AGAIN);
+                    return Poll::Ready(Ok(this.layer.reject(rejection, this.asked)));
+                }
+                StateProjection::Validating { validation, waiting } => {
+                    let granted = match ready!(validation.as_mut().poll(cx)) {
+                        Ok(granted) => granted,
+                        Err(rejection) => return Poll::Ready(Ok(this.layer.reject(rejection, this.asked))),
+                    };
+                    let (mut service, mut request) = waiting.take().expect(POLLED_AGAIN);
+                    let (authenticated, granted) = Authenticated::by(granted);
+                    request.extensions_mut().insert(authenticated);
+                    let inner = service.call(request);
+                    this.state.set(State::Calling { inner, granted: Some(granted) });
+                }
+                StateProjection::Calling { inner, granted } => {
+                    let response = ready!(inner.poll(cx))?;
+                    let granted = granted.take().expect(POLLED_AGAIN);
+                    return Poll::Ready(Ok(finish(this.layer, response, granted, this.asked)));
+                }
+            }
+        }
+    }
+}
+
+const POLLED_AGAIN: &str = "a future must not be polled after it is ready";
+
+/// Completes the response of the inner service, which wins over what the grant has to add.
+fn finish<A, R, B>(
+    layer: &AuthenticateLayer<A, R>,
+    mut response: Response<B>,
+    granted: Granted<()>,
+    asked: &Asked,
+) -> Response<B>
+where
+    A: Authenticator,
+    R: Respond<B>,
+{
+    if let Some(undrawn) = response.extensions_mut().remove::<Undrawn>() {
+        response = layer.reject_inner(undrawn, response, granted.schemes(), asked);
+    } else if response.status() == StatusCode::UNAUTHORIZED
+        && !response.headers().contains_key(header::WWW_AUTHENTICATE)
+    {
+        for challenge in layer.challenges_for_bare_401(asked) {
+            response.headers_mut().append(header::WWW_AUTHENTICATE, challenge.header_value().clone());
+        }
+    }
+    let headers = response.headers_mut();
+    if !granted.headers.is_empty() {
+        add_missing(headers, granted.headers);
+    }
+    // RFC 9111 §3.5 keeps shared caches off an `Authorization`, but not off a cookie or an API key.
+    if !granted.schemes.as_slice().is_empty() && !asked.has_authorization() {
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private"));
+    }
+    if !granted.passed_over.is_empty() {
+        response.extensions_mut().insert(PassedOver(granted.passed_over));
+    }
+    response
+}
+
+impl<S, A, R, B> fmt::Debug for ResponseFuture<S, A, R, B>
+where
+    S: Service<Request<B>>,
+    A: Authenticator,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.state {
+            State::Refused { .. } => "refused",
+            State::Validating { .. } => "validating",
+            State::Calling { .. } => "calling",
+        };
+        f.debug_struct("ResponseFuture").field("state", &state).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,138 @@
+//! What a successful authentication grants.
+
+use std::fmt;
+
+use http::{HeaderName, HeaderValue};
+
+use crate::{Finding, Rejection};
+
+/// An identity, the schemes it was granted by, and headers for the response.
+///
+/// There is no `From<I>`: a grant names its scheme.
+///
+/// ```
+/// use tower_authn::Granted;
+///
+/// let granted = Granted::new("alice", "Basic").map(str::len);
+/// assert_eq!((*granted.identity(), granted.schemes()), (5, &["Basic"][..]));
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Granted<I> {
+    pub(crate) identity: I,
+    pub(crate) schemes: Schemes,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) passed_over: Vec<Finding>,
+}
+
+impl<I> Granted<I> {
+    /// Grants an identity by a scheme, called by its [name](crate::Scheme::name).
+    pub const fn new(identity: I, scheme: &'static str) -> Self {
+        Self { identity, schemes: Schemes::One([scheme]), headers: Vec::new(), passed_over: Vec::new() }
+    }
+
+    /// Adds a header to the response. Where the inner service sets the same header, or a cookie of the same name, its
+    /// own stays.
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Replaces the identity.
+    pub fn map<T>(self, f: impl FnOnce(I) -> T) -> Granted<T> {
+        let Self { identity, schemes, headers, passed_over } = self;
+        Granted { identity: f(identity), schemes, headers, passed_over }
+    }
+
+    /// Returns the identity.
+    pub const fn identity(&self) -> &I {
+        &self.identity
+    }
+
+    /// Returns the names of the schemes that granted it.
+    pub fn schemes(&self) -> &[&'static str] {
+        self.schemes.as_slice()
+    }
+
+    /// Keeps what was refused on the way: the findings for the operator, the headers for the client.
+    pub(crate) fn pass_over(&mut self, rejection: Rejection) {
+        let (mut findings, mut headers) = rejection.into_parts();
+        self.passed_over.append(&mut findings);
+        self.headers.append(&mut headers);
+    }
+
+    /// Grants `None` to who brought nothing.
+    pub(crate) fn nobody() -> Granted<Option<I>> {
+        Granted { identity: None, schemes: Schemes::None, headers: Vec::new(), passed_over: Vec::new() }
+    }
+
+    /// Joins two grants that were demanded together.
+    pub(crate) fn and<J>(self, mut other: Granted<J>) -> Granted<(I, J)> {
+        let Self { identity, schemes, mut headers, mut passed_over } = self;
+        headers.append(&mut other.headers);
+        passed_over.append(&mut other.passed_over);
+        Granted {
+            identity: (identity, other.identity),
+            schemes: schemes.and(&other.schemes),
+            headers,
+            passed_over,
+        }
+    }
+}
+
+/// Shows no identity.
+impl<I> fmt::Debug for Granted<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Granted").field("schemes", &self.schemes()).finish_non_exhaustive()
+    }
+}
+
+/// The names of schemes, without an allocation where there is one, as is usual.
+#[derive(Clone, Debug)]
+pub(crate) enum Schemes {
+    None,
+    One([&'static str; 1]),
+    Many(Vec<&'static str>),
+}
+
+impl Schemes {
+    pub(crate) fn as_slice(&self) -> &[&'static str] {
+        match self {
+            Self::None => &[],
+            Self::One(one) => one,
+            Self::Many(many) => many,
+        }
+    }
+
+    fn and(self, other: &Self) -> Self {
+        match (self, other.as_slice()) {
+            (schemes, []) => schemes,
+            (Self::None, _) => other.clone(),
+            (schemes, more) => Self::Many([schemes.as_slice(), more].concat()),
+        }
+    }
+}
+
+/// What was found against other credentials of a request that was accepted, such as a stale cookie beside a good token.
+///
+/// It lies in the extensions of the response, for logs and metrics.
+///
+/// ```
+/// use tower_authn::PassedOver;
+///
+/// fn log<B>(response: &http::Response<B>) {
+///     for finding in response.extensions().get::<PassedOver>().into_iter().flat_map(PassedOver::findings) {
+///         eprintln!("passed over: {finding}");
+///     }
+/// }
+/// # log(&http::Response::new(()));
+/// ```
+#[derive(Clone, Debug)]
+pub struct PassedOver(pub(crate) Vec<Finding>);
+
+impl PassedOver {
+    /// Returns the findings, in the order in which they were made.
+    pub fn findings(&self) -> &[Finding] {
+        &self.0
+    }
+}

@@ -1,0 +1,99 @@
+//! The proof that a request was authenticated.
+
+use std::{any::type_name, fmt, ops::Deref};
+
+use http::Extensions;
+
+use crate::{Granted, Reason, Rejection, granted::Schemes};
+
+/// The identity of an authenticated request. Only the layer makes one, so that whoever holds it need not check again.
+///
+/// It is an extension of the request; in axum it is an extractor, and so is `Option<Authenticated<I>>`. Elsewhere
+/// [`of`](Self::of) finds it. Take it in every handler, be it as `_: Authenticated<User>`: a route that was added outside the
+/// layer then fails closed, with 500.
+///
+/// ```
+/// use tower_authn::{Authenticated, Rejection};
+///
+/// fn whoami<B>(request: &http::Request<B>) -> Result<String, Rejection> {
+///     match Authenticated::<String>::of(request.extensions())? {
+///         Some(user) => Ok(format!("{} by {}", *user, user.schemes().join(" and "))),
+///         None => Err(Rejection::missing()), // only under `optional`
+///     }
+/// }
+/// # assert!(whoami(&http::Request::new(())).is_err());
+/// ```
+#[derive(Clone)]
+pub struct Authenticated<I> {
+    identity: I,
+    schemes: Schemes,
+}
+
+impl<I> Authenticated<I> {
+    /// Splits a grant into what goes to the inner service and what waits for its response.
+    pub(crate) fn by(granted: Granted<I>) -> (Self, Granted<()>) {
+        let Granted { identity, schemes, headers, passed_over } = granted;
+        let rest = Granted { identity: (), schemes: schemes.clone(), headers, passed_over };
+        (Self { identity, schemes }, rest)
+    }
+
+    /// Assumes an identity, for tests of handlers (feature `testing`).
+    #[cfg(any(test, feature = "testing"))]
+    pub const fn assume(identity: I) -> Self {
+        Self { identity, schemes: Schemes::None }
+    }
+
+    /// Returns the names of the schemes that granted the identity.
+    pub fn schemes(&self) -> &[&'static str] {
+        self.schemes.as_slice()
+    }
+
+    /// Returns the identity.
+    pub fn into_inner(self) -> I {
+        self.identity
+    }
+}
+
+impl<I: Clone + Send + Sync + 'static> Authenticated<I> {
+    /// Finds the identity of a request, or `None` if it passed as nobody under
+    /// [`optional`](crate::Authenticator::optional).
+    ///
+    /// # Errors
+    ///
+    /// No layer that grants an `I` is around the service: 500, whose cause names the type.
+    pub fn of(extensions: &Extensions) -> Result<Option<Self>, Rejection> {
+        if let Some(found) = extensions.get::<Self>() {
+            return Ok(Some(found.clone()));
+        }
+        match extensions.get::<Authenticated<Option<I>>>() {
+            Some(found) => Ok(found.clone().transpose()),
+            None => Err(Rejection::misconfigured(format!(
+                "no AuthenticateLayer that grants `{}` is around this service; add it outside, or correct the type",
+                type_name::<I>()
+            ))
+            .with_reason(Reason::LayerMissing)),
+        }
+    }
+}
+
+impl<I> Authenticated<Option<I>> {
+    fn transpose(self) -> Option<Authenticated<I>> {
+        let schemes = self.schemes;
+        self.identity.map(|identity| Authenticated { identity, schemes })
+    }
+}
+
+impl<I> Deref for Authenticated<I> {
+    type Target = I;
+
+    fn deref(&self) -> &I {
+        &self.identity
+    }
+}
+
+/// Shows no identity.
+impl<I> fmt::Debug for Authenticated<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authenticated").field("schemes", &self.schemes()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,179 @@
+//! The layer.
+
+use std::{any::type_name, fmt, sync::Arc};
+
+use tower_layer::Layer;
+
+use crate::{
+    Authenticate, Authenticator, Challenge, Challenges, Rejection,
+    asked::Asked,
+    challenge::BasicForScripts,
+    draw::{Draft, Undrawn, draw, draw_over},
+    respond::{Negotiate, Respond},
+};
+
+/// Authenticates every request to a service, whatever the schemes, and answers all others alike.
+///
+/// A request with good credentials reaches the service with an [`Authenticated`](crate::Authenticated) identity in its extensions. Any other gets
+/// one answer: 401 with the exact challenges (or 400, 403, 429, 503), a body that says what to do, and nothing of why.
+///
+/// ```
+/// use tower_authn::{AuthenticateLayer, Tokens, scheme::Bearer};
+///
+/// let tokens = Tokens::new();
+/// tokens.insert("u8Zq3t-FqX0bPw5n7Rk2Jc9s", "alice")?;
+/// let layer = AuthenticateLayer::new(Bearer::new("api").validated_by(tokens));
+/// # use tower_authn::Scheme as _;
+/// # Ok::<(), tower_authn::validator::WeakToken>(())
+/// ```
+#[must_use]
+pub struct AuthenticateLayer<A, R = Negotiate> {
+    authenticator: Arc<A>,
+    responder: Arc<R>,
+    bare_401: Bare401,
+    basic: BasicForScripts,
+}
+
+/// What happens to a 401 of the inner service that has no challenge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bare401 {
+    Completed,
+    Left,
+}
+
+impl<A: Authenticator> AuthenticateLayer<A> {
+    /// Makes a layer that answers as the client [prefers](Negotiate): a page, a problem document or plain text.
+    pub fn new(authenticator: A) -> Self {
+        Self {
+            authenticator: Arc::new(authenticator),
+            responder: Arc::new(Negotiate),
+            bare_401: Bare401::Completed,
+            basic: BasicForScripts::Hidden,
+        }
+    }
+}
+
+impl<A, R> AuthenticateLayer<A, R> {
+    /// Lets something else draw the answers. It draws the body; status and challenges stay the layer's.
+    pub fn respond_with<T>(self, responder: T) -> AuthenticateLayer<A, T> {
+        let Self { authenticator, bare_401, basic, .. } = self;
+        AuthenticateLayer { authenticator, responder: Arc::new(responder), bare_401, basic }
+    }
+
+    /// Leaves a 401 of the inner service as it is, even if it has no challenge. By default the challenges are added,
+    /// since a 401 must have one (RFC 9110 §15.5.2).
+    pub fn leave_bare_401(self) -> Self {
+        Self { bare_401: Bare401::Left, ..self }
+    }
+
+    /// Shows scripts the `Basic` challenge, for which browsers open their own prompt. By default a script (by
+    /// `Sec-Fetch-Mode` or `X-Requested-With`) gets the other challenges, or `xBasic` if there is no other.
+    pub fn show_basic_to_scripts(self) -> Self {
+        Self { basic: BasicForScripts::Shown, ..self }
+    }
+}
+
+// ===== what the service and its future ask of the layer =====
+
+impl<A: Authenticator, R> AuthenticateLayer<A, R> {
+    pub(crate) fn authenticator(&self) -> Arc<A> {
+        Arc::clone(&self.authenticator)
+    }
+
+    /// Draws a rejection of this layer's own authenticator.
+    pub(crate) fn reject<B>(&self, rejection: Rejection, asked: &Asked) -> http::Response<B>
+    where
+        R: Respond<B>,
+    {
+        let challenges = Challenges::offered(&*self.authenticator, &rejection);
+        let response = self.draw(rejection, challenges, asked);
+        if let Some(rejection) = response.extensions().get() {
+            crate::trace::rejected(rejection, response.status());
+        }
+        response
+    }
+
+    /// Draws a rejection from inside, unless another layer has more to say.
+    pub(crate) fn reject_inner<B>(
+        &self,
+        undrawn: Undrawn,
+        inner: http::Response<B>,
+        schemes: &[&'static str],
+        asked: &Asked,
+    ) -> http::Response<B>
+    where
+        R: Respond<B>,
+    {
+        let rejection = undrawn.rejection.found_by_all(schemes);
+        let challenges = Challenges::offered(&*self.authenticator, &rejection);
+        let draft = if challenges.own(&rejection) {
+            Draft::Final
+        } else if challenges.any() {
+            Draft::Challenged
+        } else {
+            Draft::Unchallenged
+        };
+        let mut response = inner;
+        if draft > undrawn.draft {
+            let drawn = self.draw(rejection.clone(), challenges, asked);
+            response = draw_over(response, drawn);
+            if undrawn.draft == Draft::Blank && rejection.kind() != crate::RejectionKind::Misconfigured {
+                crate::trace::rejected(&rejection, response.status());
+            }
+        }
+        if draft < Draft::Final {
+            response.extensions_mut().insert(Undrawn { rejection, draft: draft.max(undrawn.draft) });
+        }
+        response
+    }
+
+    /// Returns what a bare 401 of the inner service lacks.
+    pub(crate) fn challenges_for_bare_401(&self, asked: &Asked) -> Vec<Challenge> {
+        match self.bare_401 {
+            Bare401::Left => Vec::new(),
+            Bare401::Completed => {
+                let rejection = Rejection::missing();
+                Challenges::offered(&*self.authenticator, &rejection).fit(&rejection, asked, self.basic)
+            }
+        }
+    }
+
+    fn draw<B>(&self, rejection: Rejection, challenges: Challenges, asked: &Asked) -> http::Response<B>
+    where
+        R: Respond<B>,
+    {
+        let challenges = challenges.fit(&rejection, asked, self.basic);
+        draw(rejection, &challenges, asked, &*self.responder)
+    }
+}
+
+// ===== traits =====
+
+impl<S, A, R> Layer<S> for AuthenticateLayer<A, R> {
+    type Service = Authenticate<S, A, R>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Authenticate::new(inner, Arc::new(self.clone()))
+    }
+}
+
+impl<A, R> Clone for AuthenticateLayer<A, R> {
+    fn clone(&self) -> Self {
+        Self {
+            authenticator: Arc::clone(&self.authenticator),
+            responder: Arc::clone(&self.responder),
+            ..*self
+        }
+    }
+}
+
+impl<A, R> fmt::Debug for AuthenticateLayer<A, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthenticateLayer")
+            .field("authenticator", &type_name::<A>())
+            .field("responder", &type_name::<R>())
+            .field("bare_401", &self.bare_401)
+            .field("basic_for_scripts", &self.basic)
+            .finish()
+    }
+}

@@ -1,0 +1,1 @@
+//! The manual: how to choose, combine, place and extend what is here.

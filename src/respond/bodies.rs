@@ -1,0 +1,36 @@
+//! Bodies that are made once, for every answer that there is.
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use super::Answer;
+use crate::RejectionKind;
+
+/// One body for each kind and status.
+pub(super) struct Bodies(Vec<(RejectionKind, StatusCode, Bytes)>);
+
+impl Bodies {
+    pub(super) fn rendered(render: impl Fn(RejectionKind, StatusCode) -> String) -> Self {
+        let answers =
+            KINDS.iter().flat_map(|&kind| [true, false].map(|challenged| (kind, kind.status(challenged))));
+        Self(answers.map(|(kind, status)| (kind, status, Bytes::from(render(kind, status)))).collect())
+    }
+
+    pub(super) fn of(&self, answer: &Answer<'_>) -> Bytes {
+        let fits = |(kind, status, _): &&(_, _, _)| *kind == answer.kind && *status == answer.status;
+        self.0.iter().find(fits).map_or_else(Bytes::new, |(_, _, body)| body.clone())
+    }
+}
+
+const KINDS: [RejectionKind; 10] = [
+    RejectionKind::Missing,
+    RejectionKind::Invalid,
+    RejectionKind::Insufficient,
+    RejectionKind::Malformed,
+    RejectionKind::StepUp,
+    RejectionKind::Forbidden,
+    RejectionKind::Throttled,
+    RejectionKind::Unavailable,
+    RejectionKind::Misconfigured,
+    RejectionKind::Concealed,
+];

@@ -1,0 +1,42 @@
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use http::Response;
+
+use super::{Answer, Respond, bodies::Bodies, sentence, with_body};
+
+/// Draws a problem document (RFC 9457): `type`, `title`, `status`, `detail`, and as an extension `kind`, the stable
+/// name of the [kind of rejection](crate::RejectionKind::as_str).
+///
+/// ```json
+/// {"type":"about:blank","title":"Unauthorized","status":401,"detail":"This needs credentials. …","kind":"missing"}
+/// ```
+///
+/// ```
+/// use tower_authn::{AuthenticateLayer, Scheme, Tokens, respond, scheme::Bearer};
+///
+/// let layer = AuthenticateLayer::new(Bearer::new("api").validated_by(Tokens::<u32>::new()))
+///     .respond_with(respond::ProblemJson);
+/// # let _ = layer;
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ProblemJson;
+
+static DOCUMENTS: LazyLock<Bodies> = LazyLock::new(|| {
+    Bodies::rendered(|kind, status| {
+        // Nothing in these texts needs escaping; a test reads them all back.
+        format!(
+            r#"{{"type":"about:blank","title":"{title}","status":{code},"detail":"{detail}","kind":"{kind}"}}"#,
+            title = status.canonical_reason().unwrap_or_default(),
+            code = status.as_u16(),
+            detail = sentence(kind),
+            kind = kind.as_str(),
+        )
+    })
+});
+
+impl<B: From<Bytes>> Respond<B> for ProblemJson {
+    fn respond(&self, answer: &Answer<'_>) -> Response<B> {
+        with_body(answer, "application/problem+json", DOCUMENTS.of(answer))
+    }
+}

@@ -1,0 +1,56 @@
+use http::{Response, request::Parts};
+
+use super::Respond;
+use crate::{Asked, Challenge, Rejection, draw};
+
+/// Builds a 401 in code that no layer is around.
+///
+/// ```
+/// use tower_authn::{Challenge, Unauthorized, respond};
+///
+/// let bearer = Challenge::new("Bearer").param("realm", "api").build()?;
+/// let basic = Challenge::new("Basic").param("realm", "api").build()?;
+/// let response: http::Response<bytes::Bytes> =
+///     Unauthorized::challenge(bearer).challenge(basic).respond_with(&respond::Plain);
+///
+/// assert_eq!(response.status(), 401);
+/// assert_eq!(response.headers().get_all("www-authenticate").iter().count(), 2);
+/// # Ok::<(), tower_authn::ChallengeError>(())
+/// ```
+#[derive(Debug)]
+pub struct Unauthorized(());
+
+impl Unauthorized {
+    /// Starts with a challenge; a 401 has at least one (RFC 9110 §15.5.2).
+    #[allow(clippy::new_ret_no_self)]
+    pub fn challenge(challenge: Challenge) -> Challenged {
+        Challenged { challenges: vec![challenge], asked: Asked::unknown() }
+    }
+}
+
+/// A 401 that is being built: what [`Unauthorized::challenge`] makes.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Challenged {
+    challenges: Vec<Challenge>,
+    asked: Asked,
+}
+
+impl Challenged {
+    /// Adds a challenge.
+    pub fn challenge(mut self, challenge: Challenge) -> Self {
+        self.challenges.push(challenge);
+        self
+    }
+
+    /// Says which request it answers, so that the responder knows what the client prefers.
+    pub fn asked_by(mut self, head: &Parts) -> Self {
+        self.asked = Asked::of(head);
+        self
+    }
+
+    /// Lets a responder draw it.
+    pub fn respond_with<B, R: Respond<B>>(self, responder: &R) -> Response<B> {
+        draw::draw(Rejection::missing(), &self.challenges, &self.asked, responder)
+    }
+}

@@ -1,0 +1,179 @@
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::request::Parts;
+use zeroize::Zeroizing;
+
+use super::{Scheme, authorization::value};
+use crate::{Challenge, Finding, IntoRealm, Reason, Rejection};
+
+/// User names and passwords in the `Authorization` header (RFC 7617).
+///
+/// The client sees 401 `Basic realm="…", charset="UTF-8"` for no, wrong and malformed credentials alike: browsers know
+/// what to do then, and would be stuck with a 400. Two `Authorization` lines are 400.
+///
+/// # Security
+///
+/// The password travels with every request; offer it over TLS only.
+///
+/// ```
+/// use tower_authn::{Scheme, Users, scheme::Basic};
+///
+/// let users = Users::new().with("alice", "correct horse battery", "Alice");
+/// let files = Basic::new("files").validated_by(users);
+/// # let _ = files;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Basic {
+    challenge: Option<Challenge>,
+    max_len: usize,
+    charset: Charset,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Charset {
+    Utf8,
+    Utf8OrLatin1,
+}
+
+impl Basic {
+    /// Makes the scheme, with credentials of up to 4 KiB in base64.
+    ///
+    /// # Panics
+    ///
+    /// A literal that is no [`Realm`](crate::Realm).
+    #[track_caller]
+    pub fn new(realm: impl IntoRealm) -> Self {
+        let realm = realm.into_realm();
+        let challenge =
+            Challenge::new("Basic").param("realm", realm.as_str()).param("charset", "UTF-8").build().ok();
+        Self { challenge, max_len: 4 * 1024, charset: Charset::Utf8 }
+    }
+
+    /// Sets the longest credentials that are decoded, in bytes of base64; longer ones are answered like wrong ones.
+    pub fn max_len(self, bytes: usize) -> Self {
+        Self { max_len: bytes, ..self }
+    }
+
+    /// Reads credentials that are not UTF-8 as ISO 8859-1, which some old clients send in spite of the challenge.
+    pub fn or_latin1(self) -> Self {
+        Self { charset: Charset::Utf8OrLatin1, ..self }
+    }
+
+    fn text(&self, bytes: &[u8]) -> Option<String> {
+        match (std::str::from_utf8(bytes), self.charset) {
+            (Ok(text), _) => Some(text.to_owned()),
+            (Err(_), Charset::Utf8OrLatin1) => Some(bytes.iter().copied().map(char::from).collect()),
+            (Err(_), Charset::Utf8) => None,
+        }
+    }
+}
+
+impl Scheme for Basic {
+    type Credentials = UserPassword;
+
+    fn name(&self) -> &'static str {
+        "Basic"
+    }
+
+    fn extract(&self, head: &mut Parts) -> Result<Option<UserPassword>, Rejection> {
+        let refused = |reason| Rejection::invalid().with_reason(reason);
+        let encoded = match value(head, "Basic") {
+            Ok(Some(encoded)) => encoded,
+            Ok(None) => return Ok(None),
+            // A tab after the name; a repeated header stays a 400.
+            Err(rejection) if rejection.reason() == Reason::Malformed => {
+                return Err(refused(Reason::Malformed));
+            }
+            Err(rejection) => return Err(rejection),
+        };
+        if encoded.len() > self.max_len {
+            return Err(refused(Reason::TooLong));
+        }
+        let decoded = STANDARD.decode(encoded).map(Zeroizing::new).map_err(|_| refused(Reason::Malformed))?;
+        if decoded.iter().any(u8::is_ascii_control) {
+            return Err(refused(Reason::Malformed));
+        }
+        // One charset for both halves: the client encoded them as one text.
+        let text = self.text(&decoded).map(Zeroizing::new).ok_or_else(|| refused(Reason::NotText))?;
+        let Some((user, password)) = text.split_once(':') else { return Err(refused(Reason::Malformed)) };
+        Ok(Some(UserPassword::new(user, password)))
+    }
+
+    fn challenge(&self, _: Option<&Finding>) -> Option<Challenge> {
+        self.challenge.clone()
+    }
+}
+
+// ===== impl UserPassword =====
+
+/// A user name and a password, exactly as they were sent. `Debug` shows neither: people type one into the other's field.
+///
+/// ```
+/// use tower_authn::scheme::UserPassword;
+///
+/// let form = UserPassword::new("alice", "pass:word");
+/// assert_eq!((form.user(), form.password().expose()), ("alice", "pass:word"));
+/// assert_eq!(format!("{form:?}"), "UserPassword(..)");
+/// ```
+#[derive(Clone)]
+pub struct UserPassword {
+    user: Box<str>,
+    password: Password,
+}
+
+impl UserPassword {
+    /// Makes credentials, for example from a sign-in form.
+    pub fn new(user: impl Into<Box<str>>, password: impl Into<String>) -> Self {
+        Self { user: user.into(), password: Password::new(password) }
+    }
+
+    /// Returns the user name.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// Returns the password.
+    pub fn password(&self) -> &Password {
+        &self.password
+    }
+
+    /// Splits it.
+    pub fn into_parts(self) -> (Box<str>, Password) {
+        (self.user, self.password)
+    }
+}
+
+impl fmt::Debug for UserPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserPassword(..)")
+    }
+}
+
+/// A password, wiped when dropped. `Debug` does not show it.
+///
+/// ```
+/// let password = tower_authn::scheme::Password::new("secret");
+/// assert_eq!(format!("{password:?} {}", password.expose()), "Password(..) secret");
+/// ```
+#[derive(Clone)]
+pub struct Password(Zeroizing<String>);
+
+impl Password {
+    /// Makes a password.
+    pub fn new(password: impl Into<String>) -> Self {
+        Self(Zeroizing::new(password.into()))
+    }
+
+    /// Returns the secret text.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(..)")
+    }
+}

@@ -1,0 +1,71 @@
+use std::{collections::HashMap, fmt};
+
+use subtle::ConstantTimeEq as _;
+
+use super::{
+    Validator,
+    digest::{self, Digest},
+};
+use crate::{Reason, Rejection, scheme::UserPassword};
+
+/// A fixed set of users with their passwords, for a handful of accounts that are configured with the app.
+///
+/// Passwords are kept as SHA-256 digests. An unknown user costs as much as a wrong password, and gets the same answer.
+///
+/// # Security
+///
+/// A SHA-256 is quick to compute, so whoever reads the process's memory can try passwords against it. For passwords that people
+/// choose, keep slow hashes.
+///
+/// ```
+/// use tower_authn::{Scheme, Users, scheme::Basic};
+///
+/// let password = std::env::var("ADMIN_PASSWORD").unwrap_or_else(|_| "from a secret store".into());
+/// let users = Users::new().with("admin", &password, "Admin");
+/// let site = Basic::new("site").validated_by(users);
+/// # let _ = site;
+/// ```
+#[must_use]
+pub struct Users<I>(HashMap<String, (Digest, I)>);
+
+impl<I> Users<I> {
+    /// Makes an empty set, which lets nobody in.
+    pub fn new() -> Self {
+        Self(HashMap::new())
+    }
+
+    /// Adds a user, or replaces it.
+    pub fn with(mut self, user: impl Into<String>, password: &str, identity: I) -> Self {
+        self.0.insert(user.into(), (digest::of(password), identity));
+        self
+    }
+}
+
+impl<I: Clone + Send + Sync + 'static> Validator<UserPassword> for Users<I> {
+    type Identity = I;
+
+    async fn validate(&self, credentials: UserPassword) -> Result<Option<I>, Rejection> {
+        let sent = digest::of(credentials.password().expose());
+        let known = self.0.get(credentials.user());
+        // For an unknown user, the digest is compared with itself, and the result not used.
+        let equal = bool::from(known.map_or(&sent, |(digest, _)| digest).ct_eq(&sent));
+        match known {
+            Some((_, identity)) if equal => Ok(Some(identity.clone())),
+            Some(_) => Err(Rejection::invalid().with_reason(Reason::WrongPassword)),
+            None => Ok(None),
+        }
+    }
+}
+
+impl<I> Default for Users<I> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Shows how many, and none of them.
+impl<I> fmt::Debug for Users<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Users({})", self.0.len())
+    }
+}
