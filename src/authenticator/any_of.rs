@@ -63,36 +63,21 @@ impl<A: Authenticator> Authenticator for AnyOf<A> {
     type Identity = A::Identity;
 
     fn extract(&self, head: &mut Parts) -> Extracted<Self::Credentials> {
-        let mut found = Vec::new();
-        let mut refused: Option<Rejection> = None;
-        let mut any = false;
+        let mut found = Vec::new(); // allocates nothing as long as nothing is found
         for (index, authenticator) in self.0.iter().enumerate() {
             let extracted = authenticator.extract(head);
-            if matches!(extracted, Ok(None)) {
-                continue;
+            if !matches!(extracted, Ok(None)) {
+                found.resize_with(index, || Ok(None));
+                found.push(extracted);
             }
-            any |= extracted.is_ok();
-            if found.is_empty() {
-                found.reserve(self.0.len());
-            }
-            found.resize_with(index, || Ok(None));
-            found.push(extracted);
         }
-        if any || found.is_empty() {
-            return Ok(any.then_some(found));
-        }
-        for rejection in found.into_iter().filter_map(Result::err) {
-            refused = Some(match refused {
-                Some(before) => before.or(rejection),
-                None => rejection,
-            });
-        }
-        refused.map_or(Ok(None), Err)
+        Ok(if found.is_empty() { None } else { Some(found) })
     }
 
     async fn validate(&self, credentials: Self::Credentials) -> Result<Granted<A::Identity>, Rejection> {
         let mut passed_over = None;
-        for (authenticator, extracted) in self.0.iter().zip(credentials) {
+        let rest = std::iter::repeat_with(|| Ok(None));
+        for (authenticator, extracted) in self.0.iter().zip(credentials.into_iter().chain(rest)) {
             if let Some(granted) = attempt(authenticator, extracted, &mut passed_over).await {
                 return Ok(granted);
             }

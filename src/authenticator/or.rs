@@ -46,7 +46,7 @@ where
         match (self.first.extract(head), self.second.extract(head)) {
             (Ok(None), Ok(None)) => Ok(None),
             (Err(first), Err(second)) => Err(first.or(second)),
-            (Err(rejection), Ok(None)) | (Ok(None), Err(rejection)) => Err(rejection),
+            (Err(rejection), Ok(None)) | (Ok(None), Err(rejection)) => Err(rejection.or(Rejection::missing())),
             (first, second) => Ok(Some(OrCredentials { first, second })),
         }
     }
@@ -69,6 +69,9 @@ where
 }
 
 /// Tries one alternative: a grant that knows what was passed over before, or one more that is passed over.
+///
+/// What is missing counts as well: it outranks [`Forbidden`](crate::RejectionKind::Forbidden), so that an address that
+/// is not allowed still gets asked for the credentials that would do.
 pub(super) async fn attempt<A: Authenticator>(
     authenticator: &A,
     extracted: Extracted<A::Credentials>,
@@ -76,7 +79,7 @@ pub(super) async fn attempt<A: Authenticator>(
 ) -> Option<Granted<A::Identity>> {
     let result = match extracted {
         Ok(Some(credentials)) => authenticator.validate(credentials).await,
-        Ok(None) => return None,
+        Ok(None) => Err(Rejection::missing()),
         Err(rejection) => Err(rejection),
     };
     match result {
