@@ -46,7 +46,9 @@ where
         match (self.first.extract(head), self.second.extract(head)) {
             (Ok(None), Ok(None)) => Ok(None),
             (Err(first), Err(second)) => Err(first.or(second)),
-            (Err(rejection), Ok(None)) | (Ok(None), Err(rejection)) => Err(rejection.or(Rejection::missing())),
+            (Err(rejection), Ok(None)) | (Ok(None), Err(rejection)) => {
+                Err(rejection.or(Rejection::missing()))
+            }
             (first, second) => Ok(Some(OrCredentials { first, second })),
         }
     }
