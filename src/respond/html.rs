@@ -77,7 +77,8 @@ fn words(kind: RejectionKind) -> (&'static str, &'static [&'static str]) {
             &[
                 "Sign in, then open this page again.",
                 "If your browser asks for a user name and password, enter the ones for this site.",
-                "If you were signed in before, your session has ended; sign in again.",
+                "If you were signed in before, your session has ended: sign in again, and if that does not help, clear \
+                 this site\u{2019}s cookies.",
             ],
         ),
         RejectionKind::Invalid => (
