@@ -1,5 +1,56 @@
-//! Composable authentication for Tower.
+//! Composable Tower layers that validate credentials, with one uniform 401.
+//!
+//! ```
+//! # #[cfg(feature = "axum")]
+//! # mod app {
+//! use axum::{Router, routing::get};
+//! use tower_authn::{AuthenticateLayer, Authenticated, Authenticator, Scheme, Tokens, Users, scheme::{Basic, Bearer}};
+//!
+//! fn app(token: &str, password: &str) -> Result<Router, Box<dyn std::error::Error>> {
+//!     let tokens = Tokens::new();
+//!     tokens.insert(token, "alice".to_string())?;
+//!     let users = Users::new().with("alice", password, "alice".to_string());
+//!
+//!     let api = Bearer::new("api").validated_by(tokens).or(Basic::new("api").validated_by(users));
+//!     Ok(Router::new().route("/whoami", get(whoami)).route_layer(AuthenticateLayer::new(api)))
+//! }
+//!
+//! async fn whoami(user: Authenticated<String>) -> String {
+//!     user.into_inner()
+//! }
+//! # }
+//! ```
+//!
+//! Without good credentials the client sees
+//!
+//! ```http
+//! HTTP/1.1 401 Unauthorized
+//! content-type: application/problem+json
+//! www-authenticate: Bearer realm="api"
+//! www-authenticate: Basic realm="api", charset="UTF-8"
+//! cache-control: no-store
+//!
+//! {"type":"about:blank","title":"Unauthorized","status":401,"detail":"This needs credentials. …","kind":"missing"}
+//! ```
+//!
+//! or a page, if it is a browser; the log gets the reason. The [manual] tells how to choose, where the layer goes, and how to
+//! extend what is here.
+//!
+//! # What there is
+//!
+//! | | |
+//! |---|---|
+//! | [`scheme`] | how credentials travel: [`Basic`](scheme::Basic), [`Bearer`](scheme::Bearer), [`ApiKey`](scheme::ApiKey), the trait [`Scheme`] |
+//! | [`validator`] | who may come in: [`Tokens`], [`Users`], async functions, [`with_state`], [`FromService`](validator::FromService), the trait [`Validator`] |
+//! | [`authenticator`] | both together, and what combines them: [`or`](Authenticator::or), [`and`](Authenticator::and), [`optional`](Authenticator::optional), [`map`](Authenticator::map), [`and_then`](Authenticator::and_then), [`require`](Authenticator::require), [`boxed`](Authenticator::boxed), [`AnyOf`] |
+//! | layers | [`AuthenticateLayer`] for every scheme, [`RequireLayer`] for inner routes |
+//! | in a handler | [`Authenticated`], in axum an extractor, also as an `Option` |
+//! | turned away | [`Rejection`] with its [`RejectionKind`] for the client, and its [`Finding`]s, [`Reason`]s and causes for the operator; [`PassedOver`] on accepted requests |
+//! | what is asked for | [`Challenge`], [`Realm`], [`Demand`] |
+//! | [`respond`] | how it is drawn: [`Negotiate`](respond::Negotiate), [`ProblemJson`](respond::ProblemJson), [`Html`](respond::Html), [`Plain`](respond::Plain), [`Empty`](respond::Empty), closures, the trait [`Respond`]; [`Unauthorized`] where no layer is around |
+//! | time | [`Clock`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr))]
 
 mod asked;
 pub mod authenticator;
@@ -41,3 +92,8 @@ pub use respond::{Answer, Respond, Unauthorized};
 pub use scheme::{BearerToken, Scheme};
 pub use service::Authenticate;
 pub use validator::{Tokens, Users, Validator, with_state};
+
+/// Runs the examples of the README.
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,1 +1,13 @@
-//! The manual: how to choose, combine, place and extend what is here.
+//! The manual: how to choose, place and extend what is here, and what the RFCs ask for.
+
+#[doc = include_str!("choosing.md")]
+pub mod choosing {}
+
+#[doc = include_str!("security.md")]
+pub mod security {}
+
+#[doc = include_str!("extending.md")]
+pub mod extending {}
+
+#[doc = include_str!("rfcs.md")]
+pub mod rfcs {}

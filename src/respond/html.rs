@@ -57,7 +57,7 @@ a{color:var(--link)}";
 
 fn page(kind: RejectionKind, status: StatusCode) -> String {
     let (heading, steps) = words(kind);
-    let steps: String = steps.iter().map(|step| format!("<li>{step}</li>")).collect();
+    let steps = steps.join("</li><li>");
     let (code, phrase) = (status.as_u16(), status.canonical_reason().unwrap_or_default());
     let text = sentence(kind);
     format!(
@@ -65,7 +65,7 @@ fn page(kind: RejectionKind, status: StatusCode) -> String {
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
          <meta name=\"robots\" content=\"noindex\">\n<title>{heading}</title>\n<style>{STYLE}</style>\n</head>\n\
          <body>\n<main>\n<p class=\"status\">{code} {phrase}</p>\n<h1>{heading}</h1>\n<p>{text}</p>\n\
-         <ul>{steps}</ul>\n<p><a href=\"\">Try again</a></p>\n</main>\n</body>\n</html>\n"
+         <ul><li>{steps}</li></ul>\n<p><a href=\"\">Try again</a></p>\n</main>\n</body>\n</html>\n"
     )
 }
 
@@ -129,6 +129,6 @@ fn words(kind: RejectionKind) -> (&'static str, &'static [&'static str]) {
             "This site is not set up correctly",
             &["You can do nothing about it. Tell whoever runs this site."],
         ),
-        RejectionKind::Concealed => ("Not found", &[]),
+        RejectionKind::Concealed => ("Not found", &[]), // drawn by nobody: it has no body
     }
 }

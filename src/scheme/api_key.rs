@@ -60,7 +60,7 @@ impl Scheme for ApiKey {
         let value = if self.header == header::AUTHORIZATION {
             authorization::value(head, self.name())?
         } else {
-            read::header(head, &self.header)?.map(|value| value.as_bytes())
+            read::header(head, &self.header)?.map(http::HeaderValue::as_bytes)
         };
         let Some(value) = value else { return Ok(None) };
         if value.len() > self.max_len {

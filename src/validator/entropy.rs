@@ -48,22 +48,16 @@ pub(super) fn check(token: &str) -> Result<(), WeakToken> {
 fn plausible_bits(token: &str) -> u32 {
     let mut seen = [false; 256];
     token.bytes().for_each(|byte| seen[usize::from(byte)] = true);
-    let occurs = |kind: fn(u8) -> bool| (0..=u8::MAX).any(|byte| seen[usize::from(byte)] && kind(byte));
+    let size = |occurs: bool, size: u32| if occurs { size } else { 0 };
+    let digits = token.bytes().any(|byte| byte.is_ascii_digit());
+    let lower = token.bytes().any(|byte| byte.is_ascii_lowercase());
+    let upper = token.bytes().any(|byte| byte.is_ascii_uppercase());
+    let other = token.bytes().any(|byte| !byte.is_ascii_alphanumeric());
 
-    let hexadecimal = token.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
-        && !(occurs(|byte| byte.is_ascii_lowercase()) && occurs(|byte| byte.is_ascii_uppercase()));
-    let letters = occurs(|byte| byte.is_ascii_alphabetic());
-    let alphabet: u32 = if hexadecimal && letters {
-        16
-    } else {
-        let kinds: [(fn(u8) -> bool, u32); 4] = [
-            (|byte| byte.is_ascii_digit(), 10),
-            (|byte| byte.is_ascii_lowercase(), 26),
-            (|byte| byte.is_ascii_uppercase(), 26),
-            (|byte| !byte.is_ascii_alphanumeric(), 2), // few tokens have more than `-` and `_`
-        ];
-        kinds.iter().filter(|(kind, _)| occurs(*kind)).map(|(_, size)| size).sum()
-    };
+    let hexadecimal = lower != upper && token.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    // Of other characters, few tokens have more than `-` and `_`.
+    let alphabet =
+        if hexadecimal { 16 } else { size(digits, 10) + size(lower, 26) + size(upper, 26) + size(other, 2) };
     // A random token of this length has many different characters; a repeated pattern has not.
     let different = u32::try_from(seen.iter().filter(|seen| **seen).count()).unwrap_or(u32::MAX);
     let length = token.bytes().filter(|byte| !(hexadecimal && *byte == b'-')).count();
