@@ -39,7 +39,7 @@ pub(crate) fn best(accept: Option<&HeaderValue>) -> Format {
     let mut best = (Format::Problem, Weight::NONE);
     for format in Format::ALL {
         let weight = format.media_types().iter().map(|media_type| weigh(accept, media_type)).max();
-        if let Some(weight) = weight.filter(|weight| *weight > best.1) {
+        if let Some(weight) = weight.filter(|weight| weight.quality > 0 && *weight > best.1) {
             best = (format, weight);
         }
     }
