@@ -224,7 +224,7 @@ async fn validators_are_functions_closures_arcs_and_services() {
     }
     let known: Arc<[&'static str]> = [TOKEN].into();
     is_alice(Bearer::new("r").validated_by(by_function)).await;
-    is_alice(Bearer::new("r").validated_by(|token| by_function(token))).await;
+    is_alice(Bearer::new("r").validated_by(|token| async { by_function(token).await })).await;
     is_alice(Bearer::new("r").validated_by(Arc::new(tokens()))).await;
     is_alice(Bearer::new("r").validated_by(with_state(known, by_state))).await;
     is_alice(Bearer::new("r").validated_by(FromService::new(service_fn(by_service)))).await;
