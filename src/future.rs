@@ -121,7 +121,7 @@ where
     } else if response.status() == StatusCode::UNAUTHORIZED
         && !response.headers().contains_key(header::WWW_AUTHENTICATE)
     {
-        for challenge in layer.challenges_for_bare_401(asked) {
+        for challenge in layer.challenges_for_bare_401(asked).iter() {
             response.headers_mut().append(header::WWW_AUTHENTICATE, challenge.header_value().clone());
         }
     }
