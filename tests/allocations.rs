@@ -53,7 +53,7 @@ fn calls(authenticator: impl Authenticator, headers: &[(&str, &str)]) -> usize {
     )
 }
 
-fn extracts(authenticator: impl Authenticator, headers: &[(&str, &str)]) -> usize {
+fn extracts(authenticator: &impl Authenticator, headers: &[(&str, &str)]) -> usize {
     allocations(
         || request(headers).into_parts().0,
         |mut head| assert!(authenticator.extract(&mut head).unwrap().is_none()),
@@ -66,13 +66,13 @@ fn the_layer_keeps_its_budget() {
     let other = [("authorization", "Digest username=x"), ("cookie", "theme=dark"), ("accept", "*/*")];
 
     for headers in [&[][..], &other] {
-        assert_eq!(extracts(by_basic(), headers), 0, "Basic");
-        assert_eq!(extracts(by_bearer(), headers), 0, "Bearer");
-        assert_eq!(extracts(by_key(), headers), 0, "API key");
-        assert_eq!(extracts(by_bearer().or(by_basic()), headers), 0, "or");
-        assert_eq!(extracts(by_bearer().boxed(), headers), 0, "boxed");
+        assert_eq!(extracts(&by_basic(), headers), 0, "Basic");
+        assert_eq!(extracts(&by_bearer(), headers), 0, "Bearer");
+        assert_eq!(extracts(&by_key(), headers), 0, "API key");
+        assert_eq!(extracts(&by_bearer().or(by_basic()), headers), 0, "or");
+        assert_eq!(extracts(&by_bearer().boxed(), headers), 0, "boxed");
         let list = AnyOf::try_from(vec![by_bearer().boxed(), by_basic().boxed()]).unwrap();
-        assert_eq!(extracts(list, headers), 0, "any of");
+        assert_eq!(extracts(&list, headers), 0, "any of");
     }
 
     let accepted = calls(by_bearer(), &[("authorization", &token)]);
