@@ -182,6 +182,43 @@ async fn nest_and_merge_keep_each_routers_own_layer() {
 }
 
 #[tokio::test]
+async fn a_nested_router_without_a_fallback_of_its_own_uses_the_open_one_outside() {
+    let inner = || Router::new().route("/in", get(whoami));
+    let outside = |inner: Router| Router::new().nest("/api", inner).fallback(open);
+    let inherited = outside(inner().layer(layer()));
+    assert_eq!(status(&inherited, "/api/in").await, 401);
+    for trick in ["/api/nowhere", "/api/in/", "/api//in", "/api/%69n", "/api", "/api/", "//api/in"] {
+        assert_eq!(get_from(&inherited, trick, &[]).await.body, "open", "{trick}");
+    }
+    let own = outside(inner().fallback(open).layer(layer()));
+    for trick in ["/api/nowhere", "/api/in/", "/api//in", "/api/%69n", "/api"] {
+        assert_eq!(status(&own, trick).await, 401, "{trick}");
+    }
+    for trick in ["/api/", "//api/in"] {
+        assert_eq!(get_from(&own, trick, &[]).await.body, "open", "{trick} is not below /api for axum");
+    }
+}
+
+#[tokio::test]
+async fn merge_keeps_the_fallback_of_the_router_that_is_merged_in() {
+    let protected = || Router::new().route("/in", get(whoami)).layer(layer());
+    let public = || Router::new().route("/out", get(open));
+    assert_eq!(status(&public().merge(protected()), "/nowhere").await, 401);
+    assert_eq!(status(&protected().merge(public()), "/nowhere").await, 404);
+    for app in [public().merge(protected()), protected().merge(public())] {
+        assert_eq!((status(&app, "/in").await, status(&app, "/out").await), (401, 200));
+    }
+}
+
+#[tokio::test]
+async fn a_layer_on_one_method_leaves_the_others_open() {
+    let app = Router::new().route("/", get(whoami).layer(layer()).post(open));
+    assert_eq!(status(&app, "/").await, 401);
+    let posted = app.oneshot(Request::post("/").body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(posted.status(), 200, "added after the layer");
+}
+
+#[tokio::test]
 async fn inside_nest_the_layer_sees_the_stripped_path() {
     let shows_target = layer().respond_with(|answer: &tower_authn::Answer<'_>| {
         Response::new(Body::from(answer.asked().target().path().to_owned()))
