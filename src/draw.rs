@@ -69,7 +69,8 @@ pub(crate) fn draw<B, R: Respond<B>>(
 pub(crate) fn draw_over<B>(inner: Response<B>, mut drawn: Response<B>) -> Response<B> {
     let (inner, _) = inner.into_parts();
     let of_the_body = |name: &HeaderName| {
-        name.as_str().starts_with("content-")
+        let policy = name.as_str().starts_with("content-security-policy"); // of the site, or its report-only twin
+        (name.as_str().starts_with("content-") && !policy)
             || [header::TRANSFER_ENCODING, header::ETAG, header::LAST_MODIFIED, header::WWW_AUTHENTICATE]
                 .contains(name)
     };
@@ -131,7 +132,7 @@ fn own_headers(headers: &mut HeaderMap, rejection: &Rejection, challenges: &Chal
 
 /// Rounded up, at least one: a client that comes back too early is only turned away again.
 fn whole_seconds(wait: Duration) -> u64 {
-    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
 /// Turns the answer into what gRPC calls trailers-only: status 200, and the outcome among the headers.

@@ -134,7 +134,11 @@ where
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private"));
     }
     if !granted.passed_over.is_empty() {
-        response.extensions_mut().insert(PassedOver(granted.passed_over));
+        let extensions = response.extensions_mut();
+        match extensions.get_mut() {
+            Some(PassedOver(findings)) => findings.extend(granted.passed_over),
+            None => drop(extensions.insert(PassedOver(granted.passed_over))),
+        }
     }
     response
 }

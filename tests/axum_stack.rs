@@ -19,11 +19,15 @@ use bytes::Bytes;
 use http::{StatusCode, header};
 use http_body_util::BodyExt as _;
 use support::{Answered, secrets::*};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 use tower::{ServiceExt as _, util::option_layer};
 use tower_authn::{
-    AuthenticateLayer, Authenticated, Authenticator, Rejection, RequireLayer, Scheme as _, Tokens,
-    scheme::ApiKey,
+    AuthenticateLayer, Authenticated, Authenticator, BearerToken, Rejection, RequireLayer, Scheme as _,
+    Tokens,
+    scheme::{ApiKey, Bearer},
 };
 
 fn layer() -> AuthenticateLayer<impl Authenticator<Identity = &'static str>> {
@@ -182,6 +186,43 @@ async fn nest_and_merge_keep_each_routers_own_layer() {
 }
 
 #[tokio::test]
+async fn a_nested_router_without_a_fallback_of_its_own_uses_the_open_one_outside() {
+    let inner = || Router::new().route("/in", get(whoami));
+    let outside = |inner: Router| Router::new().nest("/api", inner).fallback(open);
+    let inherited = outside(inner().layer(layer()));
+    assert_eq!(status(&inherited, "/api/in").await, 401);
+    for trick in ["/api/nowhere", "/api/in/", "/api//in", "/api/%69n", "/api", "/api/", "//api/in"] {
+        assert_eq!(get_from(&inherited, trick, &[]).await.body, "open", "{trick}");
+    }
+    let own = outside(inner().fallback(open).layer(layer()));
+    for trick in ["/api/nowhere", "/api/in/", "/api//in", "/api/%69n", "/api"] {
+        assert_eq!(status(&own, trick).await, 401, "{trick}");
+    }
+    for trick in ["/api/", "//api/in"] {
+        assert_eq!(get_from(&own, trick, &[]).await.body, "open", "{trick} is not below /api for axum");
+    }
+}
+
+#[tokio::test]
+async fn merge_keeps_the_fallback_of_the_router_that_is_merged_in() {
+    let protected = || Router::new().route("/in", get(whoami)).layer(layer());
+    let public = || Router::new().route("/out", get(open));
+    assert_eq!(status(&public().merge(protected()), "/nowhere").await, 401);
+    assert_eq!(status(&protected().merge(public()), "/nowhere").await, 404);
+    for app in [public().merge(protected()), protected().merge(public())] {
+        assert_eq!((status(&app, "/in").await, status(&app, "/out").await), (401, 200));
+    }
+}
+
+#[tokio::test]
+async fn a_layer_on_one_method_leaves_the_others_open() {
+    let app = Router::new().route("/", get(whoami).layer(layer()).post(open));
+    assert_eq!(status(&app, "/").await, 401);
+    let posted = app.oneshot(Request::post("/").body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(posted.status(), 200, "added after the layer");
+}
+
+#[tokio::test]
 async fn inside_nest_the_layer_sees_the_stripped_path() {
     let shows_target = layer().respond_with(|answer: &tower_authn::Answer<'_>| {
         Response::new(Body::from(answer.asked().target().path().to_owned()))
@@ -232,18 +273,60 @@ async fn requirements_on_inner_routes() {
 
 // ===== over a socket =====
 
-/// Serves on a free port, sends this text, and reads the head of the answer.
-async fn raw(app: Router, text: &str) -> (tokio::net::TcpStream, String) {
+/// Serves on a free port.
+async fn serve(app: Router) -> std::net::SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await });
-    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    address
+}
+
+/// Serves on a free port, sends this text, and reads the head of the answer.
+async fn raw(app: Router, text: &str) -> (TcpStream, String) {
+    let mut stream = TcpStream::connect(serve(app).await).await.unwrap();
     stream.write_all(text.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"\r\n\r\n") {
-        answer.push(stream.read_u8().await.unwrap());
+    let head = head(&mut stream).await;
+    (stream, head)
+}
+
+async fn head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
     }
-    (stream, String::from_utf8(answer).unwrap())
+    String::from_utf8(head).unwrap()
+}
+
+#[tokio::test]
+async fn a_connection_stays_open_after_a_rejection() {
+    let app = Router::new().route("/", get(whoami)).route_layer(layer());
+    let (mut stream, refused) = raw(app, "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(refused.starts_with("HTTP/1.1 401"), "{refused}");
+    let again = format!("GET / HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\r\n", bearer());
+    stream.write_all(again.as_bytes()).await.unwrap();
+    assert!(head(&mut stream).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_validator_that_panics_ends_its_own_connection_and_no_other() {
+    let fragile = Bearer::new("r").validated_by(|token: BearerToken| async move {
+        assert_ne!(token.expose(), "boom", "a mistake in the app");
+        Ok::<_, Rejection>((token.expose() == TOKEN).then_some("alice"))
+    });
+    let app = Router::new().route("/", get(whoami)).route_layer(AuthenticateLayer::new(fragile));
+    let address = serve(app).await;
+    for (token, answer) in
+        [("boom", ""), (TOKEN, "HTTP/1.1 200 OK"), ("boom", ""), (TOKEN, "HTTP/1.1 200 OK")]
+    {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!(
+            "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text.lines().next().unwrap_or_default(), answer);
+    }
 }
 
 #[tokio::test]

@@ -146,6 +146,23 @@ async fn row_28_a_tonic_client_understands_every_rejection() {
 }
 
 #[tokio::test]
+async fn row_28_a_rejection_from_inside_is_trailers_only_too() {
+    let handler = service_fn(|_: Request<support::Body>| async {
+        Ok::<_, Infallible>(Rejection::insufficient_scope("write").into_response::<support::Body>())
+    });
+    let headers = [("authorization", bearer()), ("content-type", "application/grpc+proto".to_owned())];
+    let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let answer =
+        support::send(AuthenticateLayer::new(by_bearer()).layer(handler), support::request(&headers)).await;
+    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, ""));
+    assert_eq!(
+        (answer.one("grpc-status"), answer.one("content-type")),
+        (Some("7"), Some("application/grpc"))
+    );
+    assert_eq!(answer.challenges(), [r#"Bearer error="insufficient_scope", scope="write", realm="r""#]);
+}
+
+#[tokio::test]
 async fn row_28_grpc_web_gets_its_own_content_type() {
     for (sent, answered) in [
         ("application/grpc", "application/grpc"),

@@ -9,8 +9,8 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use support::{Answered, Body, request, secrets::*, send, whoami};
 use tower::{Layer as _, ServiceBuilder, service_fn};
 use tower_authn::{
-    Answer, AuthenticateLayer, Authenticator, Challenges, Demand, Granted, Rejection, RequireLayer,
-    Scheme as _, Tokens,
+    Answer, AuthenticateLayer, Authenticator, Challenges, Demand, Granted, PassedOver, Rejection,
+    RequireLayer, Scheme as _, Tokens,
     scheme::{ApiKey, Bearer},
 };
 
@@ -108,6 +108,29 @@ async fn headers_from_in_between_stay_but_for_those_of_the_body() {
     assert_eq!(answer.one("content-type"), Some("application/problem+json"));
     assert_eq!((answer.one("content-encoding"), answer.one("etag")), (None, None));
     assert_eq!(answer.extensions.get::<u8>(), Some(&7));
+}
+
+#[tokio::test]
+async fn a_content_security_policy_speaks_of_the_site_and_stays() {
+    let policy = tower::util::MapResponseLayer::new(|mut response: Response<Body>| {
+        let value = HeaderValue::from_static("frame-ancestors 'none'");
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, value);
+        response
+    });
+    let stack = ServiceBuilder::new()
+        .layer(AuthenticateLayer::new(by_bearer()))
+        .layer(policy)
+        .service(handler(Rejection::insufficient));
+    let answer = through(stack, &both_good()).await;
+    assert_eq!(answer.status, 403);
+    assert_eq!(answer.one("content-security-policy"), Some("frame-ancestors 'none'"));
+}
+
+#[tokio::test]
+async fn the_longest_wait_is_no_overflow() {
+    let layer = AuthenticateLayer::new(bearer_that(|| Rejection::throttled(std::time::Duration::MAX)));
+    let answer = through(layer.layer(service_fn(whoami)), &both_good()).await;
+    assert_eq!((answer.status.as_u16(), answer.one("retry-after")), (429, Some("18446744073709551615")));
 }
 
 #[tokio::test]
@@ -282,4 +305,17 @@ async fn two_layers_that_grant_different_identities_are_both_there() {
             Ok::<_, Infallible>(Response::new(Body::from(format!("{} {}", *app, *user))))
         }));
     assert_eq!(through(stack, &both_good()).await.body, "7 alice");
+}
+
+#[tokio::test]
+async fn what_several_layers_passed_over_is_kept_together() {
+    let keys = |name| ApiKey::new("r").header(header::HeaderName::from_static(name)).validated_by(tokens());
+    let inner = AuthenticateLayer::new(keys("x-inner").or(by_bearer()));
+    let outer = AuthenticateLayer::new(keys("x-outer").or(by_bearer()));
+    let stack = ServiceBuilder::new().layer(outer).layer(inner).service(service_fn(whoami));
+    let request =
+        support::request(&[("authorization", &bearer()), ("x-inner", "stale"), ("x-outer", "stale")]);
+    let answer = send(stack, request).await;
+    assert_eq!(answer.body, "alice");
+    assert_eq!(answer.extensions.get::<PassedOver>().unwrap().findings().len(), 2, "one of each layer");
 }

@@ -20,9 +20,13 @@ use http::{Request, Response};
 use support::{Answered, Body, ask, request, secrets::*, send, whoami};
 use tower::{BoxError, Layer as _, Service, ServiceBuilder, ServiceExt as _, service_fn};
 use tower_authn::{
-    Authenticate, AuthenticateLayer, Authenticator, BearerToken, BoxAuthenticator, Rejection, ResponseFuture,
-    Scheme as _, Tokens, authenticator::ValidatedBy, respond::Negotiate, scheme::Bearer,
-    validator::FromService, with_state,
+    Authenticate, AuthenticateLayer, Authenticated, Authenticator, BearerToken, BoxAuthenticator, Rejection,
+    ResponseFuture, Scheme as _, Tokens,
+    authenticator::ValidatedBy,
+    respond::{self, Negotiate},
+    scheme::Bearer,
+    validator::FromService,
+    with_state,
 };
 
 /// A service that panics unless it, and no clone of it, was asked whether it is ready. Counts what is done to it.
@@ -106,6 +110,20 @@ async fn a_concurrency_limit_of_one_neither_panics_nor_hangs() {
     }
 }
 
+#[tokio::test]
+async fn a_service_that_turned_a_request_away_stays_ready_until_it_is_dropped() {
+    let service = ServiceBuilder::new().layer(layer()).concurrency_limit(1).service(Strict::default());
+    let mut kept = service.clone();
+    assert_eq!(kept.ready().await.unwrap().call(request(&[])).await.unwrap().status(), 401);
+    let waiting = tokio::spawn(send(service, good()));
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!waiting.is_finished(), "the permit is still with the other");
+    drop(kept);
+    assert_eq!(within(waiting).await.unwrap().status, 200);
+}
+
 /// A hang is a failure, not a test that never ends.
 async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(10), future).await.expect("it hangs")
@@ -148,8 +166,34 @@ async fn nothing_is_asked_of_the_inner_service_but_clone() {
     assert_eq!(seen.get(), 5);
 }
 
+/// A body that may not leave its thread.
+#[derive(Default)]
+struct Local(Rc<u8>);
+
+#[tokio::test]
+async fn a_response_body_that_is_not_send_runs_on_a_local_set() {
+    let inner = service_fn(|_: Request<Body>| {
+        let here = Rc::new(5);
+        async move {
+            tokio::task::yield_now().await;
+            Ok::<_, Infallible>(Response::new(Local(here)))
+        }
+    });
+    let service = layer().respond_with(respond::Empty).layer(inner);
+    let local = tokio::task::LocalSet::new();
+    let task = local.run_until(async move {
+        let task = tokio::task::spawn_local(async move {
+            let refused = service.clone().oneshot(request(&[])).await.unwrap();
+            (refused.status().as_u16(), *service.oneshot(good()).await.unwrap().into_body().0)
+        });
+        task.await.unwrap()
+    });
+    assert_eq!(within(task).await, (401, 5));
+}
+
 #[test]
 fn auto_traits_are_as_promised() {
+    fn is_unpin<T: Unpin>() {}
     fn is_send_sync<T: Send + Sync>() {}
     fn is_send<T: Send>() {}
     fn is_clone<T: Clone>() {}
@@ -158,6 +202,8 @@ fn auto_traits_are_as_promised() {
     is_send_sync::<AuthenticateLayer<A>>();
     is_send_sync::<Authenticate<Strict, A>>();
     is_send::<ResponseFuture<Strict, A, Negotiate, Body>>();
+    is_unpin::<ResponseFuture<Strict, A, Negotiate, Body>>();
+    is_send_sync::<Authenticated<u8>>();
     is_send_sync::<BoxAuthenticator<u8>>();
     is_send_sync::<Rejection>();
     is_send_sync::<tower_authn::Challenge>();
@@ -253,6 +299,55 @@ async fn limits_and_time_outs_go_around_a_validator() {
             "a time-out is no wrong token"
         );
     }
+}
+
+#[tokio::test]
+async fn a_concurrency_limit_around_a_validator_bounds_what_runs_at_once() {
+    let running = Arc::new(AtomicUsize::new(0));
+    let most = Arc::new(AtomicUsize::new(0));
+    let (count, peak) = (Arc::clone(&running), Arc::clone(&most));
+    let validate = service_fn(move |token: BearerToken| {
+        let (count, peak) = (Arc::clone(&count), Arc::clone(&peak));
+        async move {
+            peak.fetch_max(count.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            count.fetch_sub(1, Ordering::SeqCst);
+            Ok::<_, Infallible>((token.expose() == TOKEN).then_some("alice"))
+        }
+    });
+    let limited = ServiceBuilder::new().concurrency_limit(2).service(validate);
+    let api = Bearer::new("r").validated_by(FromService::new(limited));
+    let service = AuthenticateLayer::new(api).layer(Strict::default());
+    let all = (0..12).map(|_| tokio::spawn(send(service.clone(), good())));
+    for task in all.collect::<Vec<_>>() {
+        assert_eq!(within(task).await.unwrap().status, 200);
+    }
+    assert_eq!((running.load(Ordering::SeqCst), most.load(Ordering::SeqCst)), (0, 2));
+}
+
+#[tokio::test]
+async fn a_client_that_disconnects_gives_the_permit_of_the_validator_and_of_the_service_back() {
+    let started = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&started);
+    let validate = service_fn(move |_: BearerToken| {
+        let first = count.fetch_add(1, Ordering::SeqCst) == 0;
+        async move {
+            if first {
+                std::future::pending::<()>().await;
+            }
+            Ok::<_, Infallible>(Some("alice"))
+        }
+    });
+    let limited = ServiceBuilder::new().concurrency_limit(1).service(validate);
+    let layer = AuthenticateLayer::new(Bearer::new("r").validated_by(FromService::new(limited)));
+    let service = ServiceBuilder::new().layer(layer).concurrency_limit(1).service(Strict::default());
+    let gone = tokio::spawn(send(service.clone(), good()));
+    while started.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    gone.abort();
+    assert!(gone.await.unwrap_err().is_cancelled());
+    assert_eq!(within(send(service, good())).await.status, 200);
 }
 
 #[tokio::test]

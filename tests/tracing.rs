@@ -10,7 +10,7 @@ use std::{
 
 use support::{ask, secrets::*, send, whoami};
 use tower::{Layer as _, service_fn};
-use tower_authn::{Authenticator as _, Reason, Rejection, RequireLayer};
+use tower_authn::{AuthenticateLayer, Authenticator as _, Reason, Rejection, RequireLayer};
 use tracing::{
     Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
@@ -88,6 +88,51 @@ fn row_31_the_type_of_a_missing_layer_is_named_in_the_log_only() {
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].0, Level::ERROR);
     assert!(events[0].1.contains("AuthenticateLayer that grants `u64`"), "{}", events[0].1);
+}
+
+#[test]
+#[cfg(feature = "axum")]
+fn row_31_the_extractors_name_their_type_in_the_log_only() {
+    use axum::{Router, routing::get};
+    use http_body_util::BodyExt as _;
+    use tower::ServiceExt as _;
+    use tower_authn::Authenticated;
+
+    #[derive(Clone)]
+    struct Visitor;
+    let app = Router::new()
+        .route("/required", get(async |_: Authenticated<Visitor>| "in"))
+        .route("/optional", get(async |_: Option<Authenticated<Visitor>>| "in"));
+    for path in ["/required", "/optional"] {
+        let events = logged(async {
+            let request = http::Request::get(path).body(axum::body::Body::empty()).unwrap();
+            let answer = app.clone().oneshot(request).await.unwrap();
+            assert_eq!(answer.status(), 500);
+            assert!(!format!("{:?}", answer.headers()).contains("Visitor"));
+            assert!(answer.into_body().collect().await.unwrap().to_bytes().is_empty());
+        });
+        assert_eq!(events.len(), 1);
+        let (level, fields) = &events[0];
+        assert_eq!(*level, Level::ERROR);
+        assert!(fields.contains(r#"reason="layer_missing""#) && fields.contains("Visitor`"), "{fields}");
+    }
+}
+
+#[test]
+fn a_rejection_from_inside_is_logged_once_however_many_layers_draw_it() {
+    let inner = service_fn(|_: http::Request<support::Body>| async {
+        let rejection = Rejection::insufficient_scope("write").found_by("Bearer");
+        Ok::<_, std::convert::Infallible>(rejection.into_response::<support::Body>())
+    });
+    let inner = AuthenticateLayer::new(by_key()).layer(inner);
+    let stack = AuthenticateLayer::new(by_bearer()).layer(inner);
+    let authorization = bearer();
+    let request = support::request(&[("authorization", &authorization), ("x-api-key", KEY)]);
+    let events = logged(send(stack, request));
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0].0, Level::INFO);
+    assert!(events[0].1.contains(r#"reason="insufficient_scope""#), "{}", events[0].1);
+    assert!(!events[0].1.contains(KEY) && !events[0].1.contains(TOKEN));
 }
 
 #[test]
