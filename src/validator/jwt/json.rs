@@ -31,10 +31,7 @@ pub(crate) enum Value<'a> {
 }
 
 /// Calls `member` with each member of the object that `text` is, in order.
-pub(crate) fn object<'a>(
-    text: &'a [u8],
-    mut member: impl FnMut(&str, Value<'a>),
-) -> Result<(), JsonFlaw> {
+pub(crate) fn object<'a>(text: &'a [u8], mut member: impl FnMut(&str, Value<'a>)) -> Result<(), JsonFlaw> {
     let text = std::str::from_utf8(text).map_err(|_| JsonFlaw::Malformed)?;
     let mut scan = Scan { text, bytes: text.as_bytes(), at: 0 };
     scan.blank();
@@ -316,7 +313,10 @@ mod tests {
     #[track_caller]
     fn reads(text: &str) {
         assert_eq!(object(text.as_bytes(), |_, _| ()), Ok(()), "{text}");
-        assert!(serde_json::from_str::<serde_json::Value>(text).is_ok(), "the scan takes what serde refuses: {text}");
+        assert!(
+            serde_json::from_str::<serde_json::Value>(text).is_ok(),
+            "the scan takes what serde refuses: {text}"
+        );
     }
 
     #[track_caller]
@@ -355,11 +355,44 @@ mod tests {
     #[test]
     fn what_is_no_object_is_refused() {
         for text in [
-            "", " ", "[]", "1", "\"a\"", "null", "{", "}", "{}{}", "{} x", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,}",
-            "{a:1}", "{'a':1}", "{\"a\":01}", "{\"a\":1.}", "{\"a\":.5}", "{\"a\":+1}", "{\"a\":-}", "{\"a\":1e}",
-            "{\"a\":NaN}", "{\"a\":Infinity}", "{\"a\":tru}", "{\"a\":[1,]}", "{\"a\":[1}", "{\"a\":\"\u{1}\"}",
-            "{\"a\":\"\\x\"}", "{\"a\":\"\\u12g4\"}", "{\"a\":\"\\ud800\"}", "{\"a\":\"\\udc00\"}", "{\"a\":\"", "{\"a\":\"\\",
-            "{\"a\":1/**/}", "\u{feff}{}", "{\"a\":\"\\u00", "{\"a\" 1}",
+            "",
+            " ",
+            "[]",
+            "1",
+            "\"a\"",
+            "null",
+            "{",
+            "}",
+            "{}{}",
+            "{} x",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{,}",
+            "{a:1}",
+            "{'a':1}",
+            "{\"a\":01}",
+            "{\"a\":1.}",
+            "{\"a\":.5}",
+            "{\"a\":+1}",
+            "{\"a\":-}",
+            "{\"a\":1e}",
+            "{\"a\":NaN}",
+            "{\"a\":Infinity}",
+            "{\"a\":tru}",
+            "{\"a\":[1,]}",
+            "{\"a\":[1}",
+            "{\"a\":\"\u{1}\"}",
+            "{\"a\":\"\\x\"}",
+            "{\"a\":\"\\u12g4\"}",
+            "{\"a\":\"\\ud800\"}",
+            "{\"a\":\"\\udc00\"}",
+            "{\"a\":\"",
+            "{\"a\":\"\\",
+            "{\"a\":1/**/}",
+            "\u{feff}{}",
+            "{\"a\":\"\\u00",
+            "{\"a\" 1}",
         ] {
             refuses(text, JsonFlaw::Malformed);
         }

@@ -69,10 +69,15 @@ impl Jwk {
             return Err(KeyFlaw::SharedSecret);
         }
         let key = match algorithm.family() {
-            Family::Secret => Key::new(algorithm, Material::Secret(&Zeroizing::new(decoded(self.k.as_deref())?))),
+            Family::Secret => {
+                Key::new(algorithm, Material::Secret(&Zeroizing::new(decoded(self.k.as_deref())?)))
+            }
             Family::Rsa => {
                 let (modulus, exponent) = (decoded(self.n.as_ref())?, decoded(self.e.as_ref())?);
-                Key::new(algorithm, Material::Rsa { modulus: trimmed(&modulus), exponent: trimmed(&exponent) })
+                Key::new(
+                    algorithm,
+                    Material::Rsa { modulus: trimmed(&modulus), exponent: trimmed(&exponent) },
+                )
             }
             Family::Ed25519 => Key::new(algorithm, Material::Ed25519(&decoded(self.x.as_ref())?)),
             Family::P256 | Family::P384 => {
@@ -126,7 +131,8 @@ mod tests {
     const SECRET: &str = "hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg";
 
     fn one(members: &str, algorithms: &[Algorithm], origin: Origin) -> Result<Key, KeyFlaw> {
-        let (mut keys, skipped) = read(format!("{{\"keys\":[{{{members}}}]}}").as_bytes(), algorithms, origin).unwrap();
+        let (mut keys, skipped) =
+            read(format!("{{\"keys\":[{{{members}}}]}}").as_bytes(), algorithms, origin).unwrap();
         assert_eq!(keys.len() + skipped.len(), 1);
         keys.pop().ok_or_else(|| skipped[0].flaw())
     }

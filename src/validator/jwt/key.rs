@@ -111,7 +111,10 @@ impl Key {
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Key").field("id", &self.id).field("algorithm", &self.algorithm).finish_non_exhaustive()
+        f.debug_struct("Key")
+            .field("id", &self.id)
+            .field("algorithm", &self.algorithm)
+            .finish_non_exhaustive()
     }
 }
 
@@ -131,10 +134,12 @@ fn check_rsa(modulus: &[u8], exponent: &[u8]) -> Result<(), KeyFlaw> {
         return Err(KeyFlaw::LongRsa(LONGEST_MODULUS));
     }
     // An even exponent is none; 1 makes every padded hash its own signature; beyond 33 bits the libraries part ways.
-    let value = exponent.iter().try_fold(0_u64, |value, byte| {
-        (value < 1 << 32).then(|| value << 8 | u64::from(*byte))
-    });
-    if !value.is_some_and(|value| value >= 3 && value % 2 == 1 && value < 1 << 33) || modulus[modulus.len() - 1] % 2 == 0 {
+    let value = exponent
+        .iter()
+        .try_fold(0_u64, |value, byte| (value < 1 << 32).then(|| value << 8 | u64::from(*byte)));
+    if !value.is_some_and(|value| value >= 3 && value % 2 == 1 && value < 1 << 33)
+        || modulus[modulus.len() - 1] % 2 == 0
+    {
         return Err(KeyFlaw::NotAKey);
     }
     if is_roca(modulus) { Err(KeyFlaw::Roca) } else { Ok(()) }
@@ -144,8 +149,8 @@ fn check_rsa(modulus: &[u8], exponent: &[u8]) -> Result<(), KeyFlaw> {
 /// of the good ones does so too.
 fn is_roca(modulus: &[u8]) -> bool {
     const PRIMES: [u32; 38] = [
-        3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109,
-        113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
+        3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101,
+        103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
     ];
     PRIMES.iter().all(|prime| {
         let rest = modulus.iter().fold(0, |rest, byte| (rest * 256 + u32::from(*byte)) % prime);
@@ -187,8 +192,13 @@ impl KeyError {
         Self { id: id.map(Box::from), flaw }
     }
 
+    #[cfg(test)]
     pub(crate) fn flaw(&self) -> KeyFlaw {
         self.flaw
+    }
+
+    pub(crate) fn is_ambiguous(&self) -> bool {
+        self.flaw == KeyFlaw::Ambiguous
     }
 
     /// Returns the `kid` of the key, if it has one.
@@ -203,7 +213,9 @@ impl fmt::Display for KeyError {
             write!(f, "key {id:?}: ")?;
         }
         match self.flaw {
-            KeyFlaw::NotPem => f.write_str("not a public key in PEM; give a text that begins with `-----BEGIN PUBLIC KEY-----`"),
+            KeyFlaw::NotPem => f.write_str(
+                "not a public key in PEM; give a text that begins with `-----BEGIN PUBLIC KEY-----`",
+            ),
             KeyFlaw::PrivateKey => {
                 f.write_str("a private key; give the public half, which `openssl pkey -pubout` prints")
             }
@@ -213,12 +225,20 @@ impl fmt::Display for KeyError {
                 write!(f, "the secret is shorter than the hash; give {bytes} random bytes or more")
             }
             KeyFlaw::ShortRsa(bits) => write!(f, "RSA with {bits} bits; 2048 or more are needed"),
-            KeyFlaw::LongRsa(bits) => write!(f, "RSA with more than the {bits} bits that can be verified here"),
-            KeyFlaw::Roca => f.write_str("made by a library whose RSA keys can be broken (CVE-2017-15361); make a new one"),
+            KeyFlaw::LongRsa(bits) => {
+                write!(f, "RSA with more than the {bits} bits that can be verified here")
+            }
+            KeyFlaw::Roca => {
+                f.write_str("made by a library whose RSA keys can be broken (CVE-2017-15361); make a new one")
+            }
             KeyFlaw::NotForSignatures => f.write_str("not meant for verifying signatures (`use`, `key_ops`)"),
             KeyFlaw::UnknownKind => f.write_str("of a kind that is not known here (`kty`, `crv`, `alg`)"),
-            KeyFlaw::SharedSecret => f.write_str("a secret, which a key set beside public keys or from the network must not hold"),
-            KeyFlaw::Ambiguous => f.write_str("another key of the same kind has this `kid`, so that neither is used"),
+            KeyFlaw::SharedSecret => {
+                f.write_str("a secret, which a key set beside public keys or from the network must not hold")
+            }
+            KeyFlaw::Ambiguous => {
+                f.write_str("another key of the same kind has this `kid`, so that neither is used")
+            }
         }
     }
 }
@@ -246,7 +266,9 @@ mod tests {
     #[test]
     fn an_rsa_exponent_is_odd_and_not_one() {
         let modulus = [0xff; 256];
-        for exponent in [&[][..], &[0], &[1], &[2], &[1, 0, 0], &[4, 0, 0, 0, 1], &[1, 0, 0, 0, 0, 0, 0, 0, 0, 3]] {
+        for exponent in
+            [&[][..], &[0], &[1], &[2], &[1, 0, 0], &[4, 0, 0, 0, 1], &[1, 0, 0, 0, 0, 0, 0, 0, 0, 3]]
+        {
             assert_eq!(check_rsa(&modulus, exponent), Err(KeyFlaw::NotAKey), "{exponent:?}");
         }
         assert_eq!(check_rsa(&modulus, &[1, 0, 1]), Ok(()));

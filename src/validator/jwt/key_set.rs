@@ -176,7 +176,10 @@ impl Only {
 
 impl fmt::Debug for KeySet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeySet").field("len", &self.len()).field("passed_over", &self.passed_over.len()).finish_non_exhaustive()
+        f.debug_struct("KeySet")
+            .field("len", &self.len())
+            .field("passed_over", &self.passed_over.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -210,7 +213,9 @@ pub enum KeySetError {
 impl fmt::Display for KeySetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            KeySetError::NotASet => f.write_str("not a JWK set: a JSON object with an array `keys` is expected"),
+            KeySetError::NotASet => {
+                f.write_str("not a JWK set: a JSON object with an array `keys` is expected")
+            }
             KeySetError::NoUsableKey(keys) => {
                 f.write_str("no key of the set can be used")?;
                 keys.iter().try_for_each(|key| write!(f, "; {key}"))

@@ -106,7 +106,10 @@ mod tests {
         assert_eq!(public_key(&ED.replace("PUBLIC KEY", "CERTIFICATE")), Err(KeyFlaw::NotPem));
         assert_eq!(public_key(&ED.replace("MCow", "MCo?")), Err(KeyFlaw::NotPem));
         assert_eq!(public_key(&ED.replace("MCow", "MCsw")), Err(KeyFlaw::NotPem));
-        assert_eq!(public_key(ED.trim_end().trim_end_matches("-----END PUBLIC KEY-----")), Err(KeyFlaw::NotPem));
+        assert_eq!(
+            public_key(ED.trim_end().trim_end_matches("-----END PUBLIC KEY-----")),
+            Err(KeyFlaw::NotPem)
+        );
     }
 
     #[test]

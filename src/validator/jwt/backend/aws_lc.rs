@@ -1,7 +1,9 @@
 //! aws-lc: a key is parsed once.
 
 use aws_lc_rs::hmac;
-use aws_lc_rs::signature::{self, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents, VerificationAlgorithm};
+use aws_lc_rs::signature::{
+    self, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents, VerificationAlgorithm,
+};
 
 use super::Material;
 use crate::validator::jwt::Algorithm;
@@ -18,7 +20,9 @@ impl Prepared {
     /// `None`: the material is none of this algorithm, or no key at all.
     pub(crate) fn new(algorithm: Algorithm, material: Material<'_>) -> Option<Self> {
         match material {
-            Material::Secret(secret) => hash(algorithm).map(|hash| Self::Secret(hmac::Key::new(hash, secret))),
+            Material::Secret(secret) => {
+                hash(algorithm).map(|hash| Self::Secret(hmac::Key::new(hash, secret)))
+            }
             Material::Rsa { modulus: n, exponent: e } => {
                 let key = RsaPublicKeyComponents { n, e }.to_parsed_public_key(rsa(algorithm)?);
                 key.ok().map(Self::Public)

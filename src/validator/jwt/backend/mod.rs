@@ -18,7 +18,10 @@ pub(crate) use rust_crypto::{LONGEST_MODULUS, Prepared};
 pub(crate) enum Material<'a> {
     Secret(&'a [u8]),
     /// Modulus and exponent, big-endian, without leading zeros.
-    Rsa { modulus: &'a [u8], exponent: &'a [u8] },
+    Rsa {
+        modulus: &'a [u8],
+        exponent: &'a [u8],
+    },
     /// An uncompressed point (SEC 1): `4`, x, y.
     Point(&'a [u8]),
     Ed25519(&'a [u8]),

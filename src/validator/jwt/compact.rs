@@ -1,0 +1,101 @@
+//! The compact form of RFC 7515 §7.1: three parts, two dots, base64url without padding.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::json::JsonFlaw;
+use crate::{Reason, Rejection};
+
+/// The parts of a token, not yet decoded.
+#[derive(Clone, Copy)]
+pub(crate) struct Compact<'a> {
+    pub(crate) header: &'a str,
+    pub(crate) payload: &'a str,
+    pub(crate) signature: &'a str,
+    /// What the signature is over.
+    pub(crate) signed: &'a str,
+}
+
+impl<'a> Compact<'a> {
+    /// `None`: not exactly three parts; five would be an encrypted token.
+    pub(crate) fn split(token: &'a str) -> Option<Self> {
+        let mut dots = token.bytes().enumerate().filter(|(_, byte)| *byte == b'.').map(|(at, _)| at);
+        let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else { return None };
+        Some(Self {
+            header: &token[..first],
+            payload: &token[first + 1..second],
+            signature: &token[second + 1..],
+            signed: &token[..second],
+        })
+    }
+}
+
+/// Where a part is decoded to: on the stack if it fits.
+pub(crate) struct Buffer<const N: usize> {
+    stack: [u8; N],
+    heap: Vec<u8>,
+}
+
+impl<const N: usize> Buffer<N> {
+    pub(crate) fn new() -> Self {
+        Self { stack: [0; N], heap: Vec::new() }
+    }
+
+    /// Refuses other characters, padding, and bits that stand for nothing.
+    pub(crate) fn decode(&mut self, part: &str) -> Option<&[u8]> {
+        // Four characters are three bytes; the library asks for room up to the next multiple.
+        if part.len() / 4 * 3 + 3 > N {
+            self.heap = URL_SAFE_NO_PAD.decode(part).ok()?;
+            return Some(&self.heap);
+        }
+        let length = URL_SAFE_NO_PAD.decode_slice(part, &mut self.stack).ok()?;
+        Some(&self.stack[..length])
+    }
+}
+
+/// Refuses a token for a reason of its own.
+pub(crate) fn refused(reason: Reason) -> Rejection {
+    Rejection::invalid().with_reason(reason)
+}
+
+impl From<JsonFlaw> for Reason {
+    fn from(flaw: JsonFlaw) -> Self {
+        match flaw {
+            JsonFlaw::Malformed => Reason::Malformed,
+            JsonFlaw::Duplicate => Reason::DuplicateMember,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exactly_two_dots() {
+        for token in ["", "a", "a.b", "a.b.c.d", "a.b.c.d.e", "...", "...."] {
+            assert!(Compact::split(token).is_none(), "{token}");
+        }
+        let parts = Compact::split("ab.cd.ef").unwrap();
+        assert_eq!((parts.header, parts.payload, parts.signature, parts.signed), ("ab", "cd", "ef", "ab.cd"));
+    }
+
+    #[test]
+    fn base64url_is_canonical() {
+        let decode = |part: &str| Buffer::<64>::new().decode(part).map(<[u8]>::to_vec);
+        assert_eq!(decode("Zm9v"), Some(b"foo".to_vec()));
+        assert_eq!(decode("-_-_"), Some(vec![0xfb, 0xff, 0xbf]));
+        assert_eq!(decode(""), Some(vec![]));
+        for part in ["Zm8=", "Zm9", "Zm8==", "Z", "+/+/", "Zm 9v", "Zm9v\n", "Zm9?", "AB", "é"] {
+            assert_eq!(decode(part), None, "{part}");
+        }
+    }
+
+    #[test]
+    fn the_heap_serves_what_the_stack_does_not_hold() {
+        for length in 0..100 {
+            let part = URL_SAFE_NO_PAD.encode(vec![7; length]);
+            assert_eq!(Buffer::<64>::new().decode(&part), Some(&vec![7; length][..]), "{length}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! One token, from text to claims.
+
+use std::any::type_name;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde::de::DeserializeOwned;
+
+use super::backend::LONGEST_SIGNATURE;
+use super::compact::{Buffer, Compact, refused};
+use super::header::Header;
+use super::json::JsonFlaw;
+use super::key::LONGEST_ID;
+use super::key_set::Found;
+use super::registered::{Registered, Terms};
+use super::source::Source;
+use super::{Algorithm, Verified};
+use crate::{Clock, Reason, Rejection};
+
+/// What all copies of a validator share.
+pub(crate) struct Shared {
+    pub(crate) issuers: Box<[Trusted]>,
+    pub(crate) by_name: HashMap<Box<str>, usize>,
+    pub(crate) max_len: usize,
+    pub(crate) clock: Clock,
+}
+
+/// One issuer, and what it may sign.
+pub(crate) struct Trusted {
+    pub(crate) terms: Terms,
+    pub(crate) name: Arc<str>,
+    pub(crate) source: Source,
+    algorithms: u16,
+}
+
+impl Trusted {
+    pub(crate) fn new(terms: Terms, algorithms: &[Algorithm], source: Source) -> Self {
+        let algorithms = algorithms.iter().fold(0, |set, algorithm| set | 1 << *algorithm as u16);
+        Self { name: Arc::from(&*terms.issuer), terms, source, algorithms }
+    }
+
+    fn allows(&self, algorithm: Algorithm) -> bool {
+        self.algorithms & 1 << algorithm as u16 != 0
+    }
+}
+
+/// How far a token came.
+pub(crate) enum Verdict<C> {
+    Verified {
+        token: Verified<C>,
+        issuer: usize,
+        generation: u64,
+    },
+    /// Its issuer has no keys now.
+    NoKeys {
+        issuer: usize,
+        rejection: Rejection,
+    },
+    /// Its issuer may have a key of this name by now.
+    UnknownKey {
+        issuer: usize,
+        id: Box<str>,
+    },
+}
+
+impl Shared {
+    /// Seconds since 1970.
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+    }
+
+    /// Verifies a token with the keys at hand; at most one signature.
+    ///
+    /// Everything before the signature can only refuse. A payload that cannot be read is reported after it, so that the
+    /// operator can tell an issuer's mistake from anybody's.
+    pub(crate) fn verify<C: DeserializeOwned>(&self, token: &str) -> Result<Verdict<C>, Rejection> {
+        if token.len() > self.max_len {
+            return Err(refused(Reason::TooLong));
+        }
+        let parts = Compact::split(token).ok_or_else(|| refused(Reason::Malformed))?;
+        let mut header = Buffer::<512>::new();
+        let header = header.decode(parts.header).ok_or_else(|| refused(Reason::Malformed))?;
+        let header = Header::read(header).map_err(refused)?;
+
+        let mut payload = Buffer::<2_048>::new();
+        let mut claims = None;
+        // With one issuer its keys are looked at first, so that an unknown key costs next to nothing.
+        let issuer = if self.issuers.len() == 1 {
+            0
+        } else {
+            let read = Claims::read(&mut payload, parts.payload)?;
+            let issuer = self.issuer_of(&read)?;
+            claims = Some(read);
+            issuer
+        };
+        let trusted = &self.issuers[issuer];
+        if !trusted.allows(header.algorithm) {
+            return Err(refused(Reason::AlgorithmRefused));
+        }
+        if !trusted.terms.profile.takes(header.kind.as_deref()) {
+            return Err(refused(Reason::WrongType));
+        }
+        let keys = match trusted.source.keys() {
+            Ok(keys) => keys,
+            Err(rejection) => return Ok(Verdict::NoKeys { issuer, rejection }),
+        };
+        let key = match keys.find(header.algorithm, header.id.as_deref()) {
+            Found::Key(key) => Ok(key),
+            Found::Ambiguous => return Err(refused(Reason::AmbiguousKey)),
+            Found::Unknown if !trusted.source.changes() => return Err(refused(Reason::UnknownKey)),
+            Found::Unknown => Err(header.id.as_deref().ok_or_else(|| refused(Reason::UnknownKey))?),
+        };
+        let claims = match claims {
+            Some(claims) => claims,
+            None => Claims::read(&mut payload, parts.payload)?,
+        };
+        let checked = match &claims.registered {
+            Ok(registered) => Some(registered.check(&trusted.terms, self.now()).map_err(refused)?),
+            Err(_) => None,
+        };
+        let key = match key {
+            Ok(key) => key,
+            Err(id) if id.len() > LONGEST_ID => return Err(refused(Reason::UnknownKey)),
+            Err(id) => return Ok(Verdict::UnknownKey { issuer, id: id.into() }),
+        };
+
+        let mut signature = Buffer::<{ LONGEST_SIGNATURE + 3 }>::new();
+        let signature = signature.decode(parts.signature).ok_or_else(|| refused(Reason::Malformed))?;
+        if !key.verifies(parts.signed.as_bytes(), signature) {
+            return Err(refused(Reason::BadSignature));
+        }
+        let expires = match (checked, claims.registered) {
+            (Some(expires), _) => expires,
+            (None, Err(JsonFlaw::Duplicate)) => return Err(refused(Reason::DuplicateMember)),
+            (None, _) => return Err(refused(Reason::BadClaims)),
+        };
+        let app = serde_json::from_slice(claims.json).map_err(|error| unfit::<C>(&error))?;
+        let token = Verified::new(app, Arc::clone(&trusted.name), expires);
+        Ok(Verdict::Verified { token, issuer, generation: keys.generation() })
+    }
+
+    fn issuer_of(&self, claims: &Claims<'_>) -> Result<usize, Rejection> {
+        let registered = match &claims.registered {
+            Ok(registered) => registered,
+            Err(JsonFlaw::Duplicate) => return Err(refused(Reason::DuplicateMember)),
+            Err(JsonFlaw::Malformed) => return Err(refused(Reason::BadClaims)),
+        };
+        match registered.issuer() {
+            Some(name) => self.by_name.get(name).copied().ok_or_else(|| refused(Reason::WrongIssuer)),
+            None if registered.has_issuer() => Err(refused(Reason::WrongIssuer)),
+            None => Err(refused(Reason::MissingClaim)),
+        }
+    }
+}
+
+/// The payload, and what is looked at in it.
+struct Claims<'a> {
+    json: &'a [u8],
+    registered: Result<Registered<'a>, JsonFlaw>,
+}
+
+impl<'a> Claims<'a> {
+    fn read<const N: usize>(buffer: &'a mut Buffer<N>, part: &str) -> Result<Self, Rejection> {
+        let json = buffer.decode(part).ok_or_else(|| refused(Reason::Malformed))?;
+        Ok(Self { json, registered: Registered::read(json) })
+    }
+}
+
+/// serde's own text would show the value that does not fit.
+fn unfit<C>(error: &serde_json::Error) -> Rejection {
+    let (column, name) = (error.column(), type_name::<C>());
+    refused(Reason::BadClaims).because(format!("the claims are no `{name}`, seen at byte {column}"))
+}
