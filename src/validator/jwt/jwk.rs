@@ -49,22 +49,22 @@ pub(crate) fn read(
     let mut passed_over = Vec::new();
     for value in set.keys {
         let id = value.get("kid").and_then(serde_json::Value::as_str).map(Box::<str>::from);
-        let key = Jwk::deserialize(value).map_err(|_| KeyFlaw::UnknownKind);
-        match key.and_then(|jwk| jwk.prepare(algorithms, origin)) {
+        let key = Jwk::deserialize(value).map_err(|_| (KeyFlaw::UnknownKind, None)).and_then(|jwk| {
+            let algorithm = jwk.algorithm(algorithms).map_err(|flaw| (flaw, None))?;
+            jwk.prepare(algorithm, origin).map_err(|flaw| (flaw, Some(algorithm)))
+        });
+        match key {
             Ok(key) => keys.push(key),
-            Err(flaw) => passed_over.push(KeyError::new(id.as_deref(), flaw)),
+            Err((flaw, meant_for)) => {
+                passed_over.push(KeyError::new(id.as_deref(), flaw).meant_for(meant_for))
+            }
         }
     }
     Ok((keys, passed_over))
 }
 
 impl Jwk {
-    fn prepare(self, algorithms: &[Algorithm], origin: Origin) -> Result<Key, KeyFlaw> {
-        let verifies = self.key_ops.as_ref().is_none_or(|uses| uses.iter().any(|name| name == "verify"));
-        if self.purpose.as_deref().is_some_and(|purpose| purpose != "sig") || !verifies {
-            return Err(KeyFlaw::NotForSignatures);
-        }
-        let algorithm = self.algorithm(algorithms)?;
+    fn prepare(self, algorithm: Algorithm, origin: Origin) -> Result<Key, KeyFlaw> {
         if origin == Origin::Remote && algorithm.is_symmetric() {
             return Err(KeyFlaw::SharedSecret);
         }
@@ -94,8 +94,12 @@ impl Jwk {
         })
     }
 
-    /// The one algorithm of the key: its `alg`, else the first of `algorithms` that a key of its type may serve.
+    /// The one algorithm of a key for signatures: its `alg`, else the first of `algorithms` that a key of its type may serve.
     fn algorithm(&self, algorithms: &[Algorithm]) -> Result<Algorithm, KeyFlaw> {
+        let verifies = self.key_ops.as_ref().is_none_or(|uses| uses.iter().any(|name| name == "verify"));
+        if self.purpose.as_deref().is_some_and(|purpose| purpose != "sig") || !verifies {
+            return Err(KeyFlaw::NotForSignatures);
+        }
         let family = match (self.kty.as_str(), self.crv.as_deref()) {
             ("oct", _) => Family::Secret,
             ("RSA", _) => Family::Rsa,

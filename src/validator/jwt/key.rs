@@ -169,6 +169,8 @@ fn is_roca(modulus: &[u8]) -> bool {
 pub struct KeyError {
     id: Option<Box<str>>,
     flaw: KeyFlaw,
+    /// The algorithm a broken key was meant for: it claims its `kid` all the same.
+    meant_for: Option<Algorithm>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,7 +191,16 @@ pub(crate) enum KeyFlaw {
 
 impl KeyError {
     pub(crate) fn new(id: Option<&str>, flaw: KeyFlaw) -> Self {
-        Self { id: id.map(Box::from), flaw }
+        Self { id: id.map(Box::from), flaw, meant_for: None }
+    }
+
+    pub(crate) fn meant_for(self, algorithm: Option<Algorithm>) -> Self {
+        Self { meant_for: algorithm, ..self }
+    }
+
+    /// The `kid` that a broken key claims, and the algorithm it was meant for.
+    pub(crate) fn claim(&self) -> Option<(&str, Algorithm)> {
+        Some((self.id.as_deref()?, self.meant_for?))
     }
 
     #[cfg(test)]

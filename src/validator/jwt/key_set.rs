@@ -60,7 +60,7 @@ pub(crate) enum Found<'a> {
 }
 
 impl KeySet {
-    /// Collects keys. Of two with one `kid` and one key type neither is used: the token would not say which it means.
+    /// Collects keys. Of those with one `kid` and one key type neither is used: the token would not say which it means.
     pub fn new(keys: impl IntoIterator<Item = Key>) -> Self {
         Self::collect(keys.into_iter().collect(), Vec::new())
     }
@@ -86,25 +86,21 @@ impl KeySet {
     }
 
     fn collect(keys: Vec<Key>, mut passed_over: Vec<KeyError>) -> Self {
-        let mut ambiguous: HashMap<Box<str>, Named> = HashMap::new();
-        for (at, key) in keys.iter().enumerate() {
-            let Some(id) = key.id() else { continue };
-            let named = ambiguous.entry(id.into()).or_default();
-            let kind = kind(key.algorithm());
-            if named.keys.iter().any(|other| self::kind(keys[*other].algorithm()) == kind) {
-                named.ambiguous.push(kind);
-            }
-            named.keys.push(at);
+        let mut claims: HashMap<(Box<str>, &'static str), usize> = HashMap::new();
+        let usable = keys.iter().filter_map(|key| Some((key.id()?, key.algorithm())));
+        for (id, algorithm) in usable.chain(passed_over.iter().filter_map(KeyError::claim)) {
+            *claims.entry((id.into(), kind(algorithm))).or_default() += 1;
         }
-        let is_ambiguous = |key: &Key| {
-            let named = key.id().and_then(|id| ambiguous.get(id));
-            named.is_some_and(|named| named.ambiguous.contains(&kind(key.algorithm())))
-        };
+        claims.retain(|_, count| *count > 1);
+        let is_ambiguous =
+            |key: &Key| key.id().is_some_and(|id| claims.contains_key(&(id.into(), kind(key.algorithm()))));
         let (refused, kept): (Vec<Key>, Vec<Key>) = keys.into_iter().partition(is_ambiguous);
         passed_over.extend(refused.iter().map(|key| KeyError::new(key.id(), KeyFlaw::Ambiguous)));
 
-        let mut by_id = ambiguous;
-        by_id.values_mut().for_each(|named| named.keys.clear());
+        let mut by_id: HashMap<Box<str>, Named> = HashMap::new();
+        for (id, kind) in claims.into_keys() {
+            by_id.entry(id).or_default().ambiguous.push(kind);
+        }
         let (mut unnamed, mut all) = ([Only::None; ALGORITHMS], [Only::None; ALGORITHMS]);
         for (at, key) in kept.iter().enumerate() {
             all[key.algorithm() as usize].add(at);

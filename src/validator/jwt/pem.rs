@@ -61,7 +61,8 @@ fn subject_public_key(der: &[u8]) -> Option<Public> {
     }
 }
 
-fn rsa(der: &[u8]) -> Option<Public> {
+/// `RSAPublicKey` of RFC 8017 §A.1.1.
+pub(crate) fn rsa(der: &[u8]) -> Option<Public> {
     let (numbers, &[]) = element(der, SEQUENCE)? else { return None };
     let (modulus, rest) = element(numbers, INTEGER)?;
     let (exponent, &[]) = element(rest, INTEGER)? else { return None };
