@@ -10,6 +10,8 @@ use tower::{Layer, Service, ServiceExt as _, service_fn};
 use tower_authn::{AuthenticateLayer, Authenticated, Authenticator, Respond};
 
 pub mod mint;
+#[cfg(feature = "jwt-aws-lc")]
+pub mod provider;
 pub mod secrets;
 pub mod vectors;
 
