@@ -10,6 +10,7 @@ use tower::{Layer, Service, ServiceExt as _, service_fn};
 use tower_authn::{AuthenticateLayer, Authenticated, Authenticator, Respond};
 
 pub mod mint;
+pub mod openid;
 #[cfg(feature = "jwt-aws-lc")]
 pub mod provider;
 pub mod secrets;
