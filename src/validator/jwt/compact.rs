@@ -19,7 +19,7 @@ pub(crate) struct Compact<'a> {
 impl<'a> Compact<'a> {
     /// `None`: not exactly three parts; five would be an encrypted token.
     pub(crate) fn split(token: &'a str) -> Option<Self> {
-        let mut dots = token.bytes().enumerate().filter(|(_, byte)| *byte == b'.').map(|(at, _)| at);
+        let mut dots = memchr::memchr_iter(b'.', token.as_bytes());
         let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else { return None };
         Some(Self {
             header: &token[..first],
@@ -39,6 +39,11 @@ pub(crate) struct Buffer<const N: usize> {
 impl<const N: usize> Buffer<N> {
     pub(crate) fn new() -> Self {
         Self { stack: [0; N], heap: Vec::new() }
+    }
+
+    /// Decodes a part that must be text: JSON is UTF-8 (RFC 8259 §8.1).
+    pub(crate) fn decode_text(&mut self, part: &str) -> Option<&str> {
+        std::str::from_utf8(self.decode(part)?).ok()
     }
 
     /// Refuses other characters, padding, and bits that stand for nothing.

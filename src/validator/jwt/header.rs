@@ -14,7 +14,7 @@ pub(crate) struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
-    pub(crate) fn read(json: &'a [u8]) -> Result<Self, Reason> {
+    pub(crate) fn read(json: &'a str) -> Result<Self, Reason> {
         let (mut algorithm, mut id, mut kind, mut flaw) = (None, None, None, None);
         json::object(json, |name, value| match (name, value) {
             ("alg", Value::Text(name)) => algorithm = Some(name),
@@ -74,13 +74,13 @@ mod tests {
 
     #[track_caller]
     fn refuses(json: &str, reason: Reason) {
-        assert_eq!(Header::read(json.as_bytes()).err(), Some(reason), "{json}");
+        assert_eq!(Header::read(json).err(), Some(reason), "{json}");
     }
 
     #[test]
     fn the_members_that_matter_are_read() {
         let header =
-            Header::read(br#"{"typ":"at+jwt","alg":"ES256","kid":"a\/b","x":{"y":[1]}}"#).ok().unwrap();
+            Header::read(r#"{"typ":"at+jwt","alg":"ES256","kid":"a\/b","x":{"y":[1]}}"#).ok().unwrap();
         assert_eq!(header.algorithm, Algorithm::ES256);
         assert_eq!((header.id.as_deref(), header.kind.as_deref()), (Some("a/b"), Some("at+jwt")));
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Algorithm;
@@ -34,6 +35,14 @@ pub struct KeySet {
     all: [Only; ALGORITHMS],
     passed_over: Vec<KeyError>,
     generation: u64,
+    recognised: [OnceLock<Recognised>; 4],
+}
+
+/// A header, in base64, that a good signature went with: all tokens of a key begin alike.
+struct Recognised {
+    header: Box<str>,
+    key: usize,
+    kind: Option<Box<str>>,
 }
 
 const ALGORITHMS: usize = Algorithm::EdDSA as usize + 1;
@@ -109,7 +118,15 @@ impl KeySet {
                 None => unnamed[key.algorithm() as usize].add(at),
             }
         }
-        Self { keys: kept.into(), by_id, unnamed, all, passed_over, generation: next_generation() }
+        Self {
+            keys: kept.into(),
+            by_id,
+            unnamed,
+            all,
+            passed_over,
+            generation: next_generation(),
+            recognised: Default::default(),
+        }
     }
 
     /// Returns the number of keys in use.
@@ -140,6 +157,22 @@ impl KeySet {
     /// Differs between any two sets of a process, so that what was decided with one does not outlive it.
     pub(crate) fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// Returns the key and the `typ` that belong to a header seen before.
+    pub(crate) fn recognise(&self, header: &str) -> Option<(&Key, Option<&str>)> {
+        let seen = self.recognised.iter().map_while(OnceLock::get).find(|seen| *seen.header == *header)?;
+        Some((&self.keys[seen.key], seen.kind.as_deref()))
+    }
+
+    /// Remembers the header of a token whose signature is good; the first few only, and no long ones.
+    pub(crate) fn remember(&self, header: &str, key: &Key, kind: Option<&str>) {
+        let Some(free) = self.recognised.iter().find(|seen| seen.get().is_none()) else { return };
+        let Some(key) = self.keys.iter().position(|own| std::ptr::eq(own, key)) else { return };
+        if header.len() <= 512 {
+            // Another thread may have been faster; it remembered one of its own.
+            let _ = free.set(Recognised { header: header.into(), key, kind: kind.map(Box::from) });
+        }
     }
 
     pub(crate) fn find(&self, algorithm: Algorithm, id: Option<&str>) -> Found<'_> {

@@ -33,7 +33,7 @@ pub(crate) struct Terms {
 }
 
 impl<'a> Registered<'a> {
-    pub(crate) fn read(json: &'a [u8]) -> Result<Self, JsonFlaw> {
+    pub(crate) fn read(json: &'a str) -> Result<Self, JsonFlaw> {
         let mut claims = Self::default();
         json::object(json, |name, value| match name {
             "iss" => claims.issuer = Some(value),
@@ -163,7 +163,7 @@ mod tests {
         let members: Vec<String> =
             members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
         let json = format!("{{{}}}", members.join(","));
-        Registered::read(json.as_bytes()).unwrap().check(terms, NOW)
+        Registered::read(&json).unwrap().check(terms, NOW)
     }
 
     #[track_caller]

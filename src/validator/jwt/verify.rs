@@ -40,8 +40,11 @@ impl Trusted {
         Self { name: Arc::from(&*terms.issuer), terms, source, algorithms }
     }
 
-    fn allows(&self, algorithm: Algorithm) -> bool {
-        self.algorithms & 1 << algorithm as u16 != 0
+    fn check_header(&self, algorithm: Algorithm, kind: Option<&str>) -> Result<(), Rejection> {
+        if self.algorithms & 1 << algorithm as u16 == 0 {
+            return Err(refused(Reason::AlgorithmRefused));
+        }
+        if self.terms.profile.takes(kind) { Ok(()) } else { Err(refused(Reason::WrongType)) }
     }
 }
 
@@ -79,10 +82,6 @@ impl Shared {
             return Err(refused(Reason::TooLong));
         }
         let parts = Compact::split(token).ok_or_else(|| refused(Reason::Malformed))?;
-        let mut header = Buffer::<512>::new();
-        let header = header.decode(parts.header).ok_or_else(|| refused(Reason::Malformed))?;
-        let header = Header::read(header).map_err(refused)?;
-
         let mut payload = Buffer::<2_048>::new();
         let mut claims = None;
         // With one issuer its keys are looked at first, so that an unknown key costs next to nothing.
@@ -95,21 +94,31 @@ impl Shared {
             issuer
         };
         let trusted = &self.issuers[issuer];
-        if !trusted.allows(header.algorithm) {
-            return Err(refused(Reason::AlgorithmRefused));
-        }
-        if !trusted.terms.profile.takes(header.kind.as_deref()) {
-            return Err(refused(Reason::WrongType));
-        }
+        let (mut buffer, mut header) = (Buffer::new(), None);
         let keys = match trusted.source.keys() {
             Ok(keys) => keys,
-            Err(rejection) => return Ok(Verdict::NoKeys { issuer, rejection }),
+            Err(rejection) => {
+                let header = read_header(&mut buffer, parts.header)?;
+                trusted.check_header(header.algorithm, header.kind.as_deref())?;
+                return Ok(Verdict::NoKeys { issuer, rejection });
+            }
         };
-        let key = match keys.find(header.algorithm, header.id.as_deref()) {
-            Found::Key(key) => Ok(key),
-            Found::Ambiguous => return Err(refused(Reason::AmbiguousKey)),
-            Found::Unknown if !trusted.source.changes() => return Err(refused(Reason::UnknownKey)),
-            Found::Unknown => Err(header.id.as_deref().ok_or_else(|| refused(Reason::UnknownKey))?),
+        let recognised = keys.recognise(parts.header);
+        let (key, kind) = if let Some((key, kind)) = recognised {
+            trusted.check_header(key.algorithm(), kind)?;
+            (Ok(key), kind)
+        } else {
+            let header = header.insert(read_header(&mut buffer, parts.header)?);
+            let (id, kind) = (header.id.as_deref(), header.kind.as_deref());
+            trusted.check_header(header.algorithm, kind)?;
+            match (keys.find(header.algorithm, id), id) {
+                (Found::Key(key), _) => (Ok(key), kind),
+                (Found::Ambiguous, _) => return Err(refused(Reason::AmbiguousKey)),
+                (Found::Unknown, Some(id)) if trusted.source.changes() && id.len() <= LONGEST_ID => {
+                    (Err(id), kind)
+                }
+                (Found::Unknown, _) => return Err(refused(Reason::UnknownKey)),
+            }
         };
         let claims = match claims {
             Some(claims) => claims,
@@ -121,7 +130,6 @@ impl Shared {
         };
         let key = match key {
             Ok(key) => key,
-            Err(id) if id.len() > LONGEST_ID => return Err(refused(Reason::UnknownKey)),
             Err(id) => return Ok(Verdict::UnknownKey { issuer, id: id.into() }),
         };
 
@@ -130,12 +138,15 @@ impl Shared {
         if !key.verifies(parts.signed.as_bytes(), signature) {
             return Err(refused(Reason::BadSignature));
         }
+        if recognised.is_none() {
+            keys.remember(parts.header, key, kind);
+        }
         let expires = match (checked, claims.registered) {
             (Some(expires), _) => expires,
             (None, Err(JsonFlaw::Duplicate)) => return Err(refused(Reason::DuplicateMember)),
             (None, _) => return Err(refused(Reason::BadClaims)),
         };
-        let app = serde_json::from_slice(claims.json).map_err(|error| unfit::<C>(&error))?;
+        let app = serde_json::from_str(claims.json).map_err(|error| unfit::<C>(&error))?;
         let token = Verified::new(app, Arc::clone(&trusted.name), expires);
         Ok(Verdict::Verified { token, issuer, generation: keys.generation() })
     }
@@ -154,15 +165,20 @@ impl Shared {
     }
 }
 
+fn read_header<'a>(buffer: &'a mut Buffer<512>, part: &str) -> Result<Header<'a>, Rejection> {
+    let text = buffer.decode_text(part).ok_or_else(|| refused(Reason::Malformed))?;
+    Header::read(text).map_err(refused)
+}
+
 /// The payload, and what is looked at in it.
 struct Claims<'a> {
-    json: &'a [u8],
+    json: &'a str,
     registered: Result<Registered<'a>, JsonFlaw>,
 }
 
 impl<'a> Claims<'a> {
     fn read<const N: usize>(buffer: &'a mut Buffer<N>, part: &str) -> Result<Self, Rejection> {
-        let json = buffer.decode(part).ok_or_else(|| refused(Reason::Malformed))?;
+        let json = buffer.decode_text(part).ok_or_else(|| refused(Reason::Malformed))?;
         Ok(Self { json, registered: Registered::read(json) })
     }
 }
