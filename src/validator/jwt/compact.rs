@@ -1,8 +1,6 @@
 //! The compact form of RFC 7515 §7.1: three parts, two dots, base64url without padding.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
+use super::base64url;
 use super::json::JsonFlaw;
 use crate::{Reason, Rejection};
 
@@ -48,13 +46,15 @@ impl<const N: usize> Buffer<N> {
 
     /// Refuses other characters, padding, and bits that stand for nothing.
     pub(crate) fn decode(&mut self, part: &str) -> Option<&[u8]> {
-        // Four characters are three bytes; the library asks for room up to the next multiple.
-        if part.len() / 4 * 3 + 3 > N {
-            self.heap = URL_SAFE_NO_PAD.decode(part).ok()?;
-            return Some(&self.heap);
-        }
-        let length = URL_SAFE_NO_PAD.decode_slice(part, &mut self.stack).ok()?;
-        Some(&self.stack[..length])
+        let length = base64url::decoded_len(part.len());
+        let bytes = if length > N {
+            self.heap = vec![0; length];
+            &mut self.heap
+        } else {
+            &mut self.stack[..length]
+        };
+        base64url::decode(part.as_bytes(), bytes)?;
+        Some(bytes)
     }
 }
 
@@ -74,6 +74,9 @@ impl From<JsonFlaw> for Reason {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
 
     #[test]

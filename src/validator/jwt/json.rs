@@ -295,11 +295,13 @@ struct Names<'a> {
     count: usize,
     many: Vec<&'a str>,
     escaped: bool,
+    /// One bit for each kind of name that occurred: most names are seen to be new by it.
+    kinds: u64,
 }
 
 impl<'a> Names<'a> {
     fn new() -> Self {
-        Names { few: [""; MANY], count: 0, many: Vec::new(), escaped: false }
+        Names { few: [""; MANY], count: 0, many: Vec::new(), escaped: false, kinds: 0 }
     }
 
     /// Takes a name with its quotes.
@@ -309,9 +311,13 @@ impl<'a> Names<'a> {
             self.many.push(name);
             return Ok(());
         }
-        if self.few[..self.count].contains(&name) {
+        let bytes = name.as_bytes();
+        let letters = bytes[1].wrapping_mul(7).wrapping_add(bytes[bytes.len() / 2]);
+        let kind = 1 << (letters.wrapping_add(bytes.len() as u8) & 63);
+        if self.kinds & kind != 0 && self.few[..self.count].contains(&name) {
             return Err(JsonFlaw::Duplicate);
         }
+        self.kinds |= kind;
         self.few[self.count] = name;
         self.count += 1;
         Ok(())

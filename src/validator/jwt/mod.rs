@@ -2,6 +2,7 @@
 
 mod algorithm;
 mod backend;
+mod base64url;
 mod builder;
 mod compact;
 mod header;

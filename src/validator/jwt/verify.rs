@@ -133,7 +133,7 @@ impl Shared {
             Err(id) => return Ok(Verdict::UnknownKey { issuer, id: id.into() }),
         };
 
-        let mut signature = Buffer::<{ LONGEST_SIGNATURE + 3 }>::new();
+        let mut signature = Buffer::<LONGEST_SIGNATURE>::new();
         let signature = signature.decode(parts.signature).ok_or_else(|| refused(Reason::Malformed))?;
         if !key.verifies(parts.signed.as_bytes(), signature) {
             return Err(refused(Reason::BadSignature));
