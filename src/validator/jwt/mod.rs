@@ -4,6 +4,7 @@ mod algorithm;
 mod backend;
 mod base64url;
 mod builder;
+mod cache;
 mod compact;
 mod header;
 mod json;
@@ -20,7 +21,6 @@ mod verified;
 mod verify;
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -35,6 +35,7 @@ pub use scopes::Scopes;
 pub use source::KeySource;
 pub use verified::{StandardClaims, Verified};
 
+use cache::Cache;
 use compact::refused;
 use verify::{Shared, Verdict};
 
@@ -80,7 +81,7 @@ use crate::{BearerToken, Reason, Rejection, Validator};
 #[must_use]
 pub struct Jwt<C = StandardClaims> {
     shared: Arc<Shared>,
-    claims: PhantomData<fn() -> C>,
+    cache: Option<Arc<Cache<C>>>,
 }
 
 impl<C> Jwt<C> {
@@ -89,8 +90,8 @@ impl<C> Jwt<C> {
         JwtBuilder::new(issuer.into())
     }
 
-    pub(crate) fn new(shared: Shared, _cache: Option<usize>) -> Self {
-        Self { shared: Arc::new(shared), claims: PhantomData }
+    pub(crate) fn new(shared: Shared, cache: Option<usize>) -> Self {
+        Self { shared: Arc::new(shared), cache: cache.map(|tokens| Arc::new(Cache::new(tokens))) }
     }
 
     /// Waits until the keys of every issuer have been loaded; returns at once where none are fetched.
@@ -111,6 +112,10 @@ where
     type Identity = Verified<C>;
 
     async fn validate(&self, token: BearerToken) -> Result<Option<Verified<C>>, Rejection> {
+        let known = self.cache.as_ref().map(|cache| (cache, cache.digest(token.expose())));
+        if let Some(proven) = known.and_then(|(cache, digest)| cache.find(digest, &self.shared)) {
+            return Ok(Some(proven.token));
+        }
         let mut verdict = self.shared.verify::<C>(token.expose())?;
         if let Verdict::NoKeys { issuer, .. } = verdict {
             self.shared.issuers[issuer].source.first().await;
@@ -121,7 +126,13 @@ where
             verdict = self.shared.verify(token.expose())?;
         }
         match verdict {
-            Verdict::Verified { token, .. } => Ok(Some(token)),
+            Verdict::Verified(proven) => {
+                let token = proven.token.clone();
+                if let Some((cache, digest)) = known {
+                    cache.remember(digest, proven);
+                }
+                Ok(Some(token))
+            }
             Verdict::NoKeys { rejection, .. } => Err(rejection),
             Verdict::UnknownKey { .. } => Err(refused(Reason::UnknownKey)),
         }
@@ -130,7 +141,7 @@ where
 
 impl<C> Clone for Jwt<C> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), claims: PhantomData }
+        Self { shared: Arc::clone(&self.shared), cache: self.cache.clone() }
     }
 }
 

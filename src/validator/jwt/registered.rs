@@ -32,6 +32,15 @@ pub(crate) struct Terms {
     pub(crate) max_age: Option<Duration>,
 }
 
+/// Until when a token counts, in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Checked {
+    /// What it says itself.
+    pub(crate) expires: u64,
+    /// What its issuer's terms say.
+    pub(crate) until: u64,
+}
+
 impl<'a> Registered<'a> {
     pub(crate) fn read(json: &'a str) -> Result<Self, JsonFlaw> {
         let mut claims = Self::default();
@@ -61,9 +70,9 @@ impl<'a> Registered<'a> {
         self.issuer.is_some()
     }
 
-    /// Holds the claims against the terms at a time in seconds, and returns when the token expires. This can only refuse:
-    /// nothing here is trusted before the signature is verified.
-    pub(crate) fn check(&self, terms: &Terms, now: u64) -> Result<u64, Reason> {
+    /// Holds the claims against the terms at a time in seconds. This can only refuse: nothing here is trusted before the
+    /// signature is verified.
+    pub(crate) fn check(&self, terms: &Terms, now: u64) -> Result<Checked, Reason> {
         let leeway = terms.leeway.as_secs();
         match &self.issuer {
             None => return Err(Reason::MissingClaim),
@@ -71,7 +80,8 @@ impl<'a> Registered<'a> {
             Some(_) => return Err(Reason::WrongIssuer),
         }
         let expires = seconds(self.expires.as_ref())?.ok_or(Reason::MissingClaim)?;
-        if now >= expires + leeway {
+        let mut until = expires + leeway;
+        if now >= until {
             return Err(Reason::Expired);
         }
         if seconds(self.not_before.as_ref())?.is_some_and(|start| start > now + leeway) {
@@ -83,15 +93,17 @@ impl<'a> Registered<'a> {
         }
         if let Some(age) = terms.max_age {
             let issued = issued.ok_or(Reason::MissingClaim)?;
-            if now > issued.saturating_add(age.as_secs()).saturating_add(leeway) {
+            let too_old = issued.saturating_add(age.as_secs()).saturating_add(leeway);
+            if now > too_old {
                 return Err(Reason::TooOld);
             }
+            until = until.min(too_old);
         }
         self.check_audience(&terms.audiences)?;
         if self.is_other && terms.profile == Profile::AnyJwt {
             return Err(Reason::WrongType);
         }
-        if self.is_bound { Err(Reason::Bound) } else { Ok(expires) }
+        if self.is_bound { Err(Reason::Bound) } else { Ok(Checked { expires, until }) }
     }
 
     fn check_audience(&self, ours: &[Box<str>]) -> Result<(), Reason> {
@@ -149,7 +161,7 @@ mod tests {
     }
 
     /// Checks a good token's claims with one of them replaced (or taken out, if the value is empty).
-    fn check_with(terms: &Terms, claim: &str, value: &str) -> Result<u64, Reason> {
+    fn check_with(terms: &Terms, claim: &str, value: &str) -> Result<Checked, Reason> {
         let mut members: Vec<(&str, String)> = vec![
             ("iss", r#""https://idp.example""#.into()),
             ("aud", r#""orders""#.into()),

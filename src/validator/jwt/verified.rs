@@ -50,10 +50,6 @@ impl<C> Verified<C> {
     pub fn expires_at(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(self.0.expires)
     }
-
-    pub(crate) fn expires(&self) -> u64 {
-        self.0.expires
-    }
 }
 
 impl<C> Deref for Verified<C> {

@@ -13,7 +13,7 @@ use super::header::Header;
 use super::json::JsonFlaw;
 use super::key::LONGEST_ID;
 use super::key_set::Found;
-use super::registered::{Registered, Terms};
+use super::registered::{Checked, Registered, Terms};
 use super::source::Source;
 use super::{Algorithm, Verified};
 use crate::{Clock, Reason, Rejection};
@@ -48,13 +48,23 @@ impl Trusted {
     }
 }
 
+/// A verified token, and how long that holds.
+pub(crate) struct Proven<C> {
+    pub(crate) token: Verified<C>,
+    issuer: usize,
+    until: u64,
+    generation: u64,
+}
+
+impl<C> Clone for Proven<C> {
+    fn clone(&self) -> Self {
+        Self { token: self.token.clone(), ..*self }
+    }
+}
+
 /// How far a token came.
 pub(crate) enum Verdict<C> {
-    Verified {
-        token: Verified<C>,
-        issuer: usize,
-        generation: u64,
-    },
+    Verified(Proven<C>),
     /// Its issuer has no keys now.
     NoKeys {
         issuer: usize,
@@ -141,14 +151,20 @@ impl Shared {
         if recognised.is_none() {
             keys.remember(parts.header, key, kind);
         }
-        let expires = match (checked, claims.registered) {
-            (Some(expires), _) => expires,
+        let Checked { expires, until } = match (checked, claims.registered) {
+            (Some(checked), _) => checked,
             (None, Err(JsonFlaw::Duplicate)) => return Err(refused(Reason::DuplicateMember)),
             (None, _) => return Err(refused(Reason::BadClaims)),
         };
         let app = serde_json::from_str(claims.json).map_err(|error| unfit::<C>(&error))?;
         let token = Verified::new(app, Arc::clone(&trusted.name), expires);
-        Ok(Verdict::Verified { token, issuer, generation: keys.generation() })
+        Ok(Verdict::Verified(Proven { token, issuer, until, generation: keys.generation() }))
+    }
+
+    /// Whether a token that was verified before still counts: it has not expired, and its issuer's keys are the same.
+    pub(crate) fn holds<C>(&self, proven: &Proven<C>) -> bool {
+        let keys = self.issuers[proven.issuer].source.keys();
+        self.now() < proven.until && keys.is_ok_and(|keys| keys.generation() == proven.generation)
     }
 
     fn issuer_of(&self, claims: &Claims<'_>) -> Result<usize, Rejection> {
