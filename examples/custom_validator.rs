@@ -1,6 +1,6 @@
 //! A validator of one's own, with state and a back end that may fail: `cargo run --example custom_validator`.
 //!
-//! The back end is a file with a line `sha256-of-token user` for each token. Take it away: 503, and put it back: 200.
+//! The back end is a file (`TOKENS_FILE`) with a line `sha256-of-token user` for each token. Take it away: 503, and put it back: 200.
 
 mod support;
 
@@ -47,7 +47,10 @@ fn hex(token: &str) -> String {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (token, revoked) = (support::secret("DEMO_TOKEN"), support::secret("DEMO_REVOKED_TOKEN"));
-    let file = std::env::temp_dir().join(format!("tower-authn-tokens-{}", std::process::id()));
+    let file = std::env::var_os("TOKENS_FILE").map_or_else(
+        || std::env::temp_dir().join(format!("tower-authn-tokens-{}", std::process::id())),
+        PathBuf::from,
+    );
     std::fs::write(&file, format!("{} alice\n{} -\n", hex(&token), hex(&revoked)))?;
 
     let api = Bearer::new("directory").validated_by(Directory { file: file.clone() });

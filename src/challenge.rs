@@ -21,6 +21,7 @@ use crate::{Rejection, RejectionKind, asked::Asked};
 pub struct Challenge {
     value: HeaderValue,
     scheme_len: usize,
+    precedence: Precedence,
 }
 
 impl Challenge {
@@ -109,10 +110,11 @@ impl ChallengeBuilder {
     /// characters outside ASCII, or an `error`, `error_description`, `error_uri` or `scope` with `"` or `\`
     /// (RFC 6750 §3).
     pub fn build(self) -> Result<Challenge, ChallengeError> {
+        let precedence = Precedence::of(&self.text[..self.scheme_len]);
         match self.error {
             Some(error) => Err(error),
             None => HeaderValue::try_from(self.text)
-                .map(|value| Challenge { value, scheme_len: self.scheme_len })
+                .map(|value| Challenge { value, scheme_len: self.scheme_len, precedence })
                 .map_err(|_| ChallengeError::BadScheme),
         }
     }
@@ -169,13 +171,67 @@ fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_tchar)
 }
 
+/// The order of challenges in an answer: clients and proxies that look at one line only look at the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Precedence {
+    Bearer,
+    DPoP,
+    Basic,
+    Unregistered,
+}
+
+impl Precedence {
+    const ALL: [Self; 4] = [Self::Bearer, Self::DPoP, Self::Basic, Self::Unregistered];
+
+    fn of(scheme: &str) -> Self {
+        let known = [("Bearer", Self::Bearer), ("DPoP", Self::DPoP), ("Basic", Self::Basic)];
+        let found = known.iter().find(|(name, _)| name.eq_ignore_ascii_case(scheme));
+        found.map_or(Self::Unregistered, |(_, precedence)| *precedence)
+    }
+}
+
 // ===== impl Challenges =====
 
 /// The challenges that an [`Authenticator`](crate::Authenticator) has to offer for a rejection.
 ///
 /// It also knows which schemes were asked, so that a rejection from inside finds the layer that owns its scheme.
+///
+/// ```
+/// use tower_authn::{Authenticator, Challenges, Granted, Rejection};
+///
+/// /// Hands everything through, as a wrapper of an authenticator does.
+/// struct Wrapper<A>(A);
+///
+/// impl<A: Authenticator> Authenticator for Wrapper<A> {
+///     type Credentials = A::Credentials;
+///     type Identity = A::Identity;
+///
+///     fn extract(&self, head: &mut http::request::Parts) -> Result<Option<A::Credentials>, Rejection> {
+///         self.0.extract(head)
+///     }
+///
+///     async fn validate(&self, credentials: A::Credentials) -> Result<Granted<A::Identity>, Rejection> {
+///         self.0.validate(credentials).await
+///     }
+///
+///     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges) {
+///         self.0.challenge(rejection, challenges);
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, Default)]
-pub struct Challenges(Vec<(&'static str, Option<Challenge>)>);
+pub struct Challenges {
+    /// The first few, for which nothing is allocated.
+    few: [Option<Offer>; 3],
+    more: Vec<Offer>,
+}
+
+/// What a scheme has to offer.
+#[derive(Clone, Debug, PartialEq)]
+struct Offer {
+    scheme: &'static str,
+    challenge: Option<Challenge>,
+}
 
 impl Challenges {
     /// Asks an authenticator.
@@ -187,14 +243,26 @@ impl Challenges {
 
     /// Adds what a scheme has to offer. The same challenge twice counts once.
     pub fn add(&mut self, scheme: &'static str, challenge: Option<Challenge>) {
-        if !self.0.iter().any(|(known, offer)| *known == scheme && *offer == challenge) {
-            self.0.push((scheme, challenge));
+        let offer = Offer { scheme, challenge };
+        if self.offers().any(|known| *known == offer) {
+            return;
+        }
+        match self.few.iter_mut().find(|place| place.is_none()) {
+            Some(place) => *place = Some(offer),
+            None => self.more.push(offer),
+        }
+    }
+
+    /// Adds all that another has to offer.
+    pub(crate) fn append(&mut self, other: Self) {
+        for offer in other.few.into_iter().flatten().chain(other.more) {
+            self.add(offer.scheme, offer.challenge);
         }
     }
 
     /// Whether there is anything to offer.
     pub(crate) fn any(&self) -> bool {
-        self.0.iter().any(|(_, challenge)| challenge.is_some())
+        self.offers().any(|offer| offer.challenge.is_some())
     }
 
     /// Whether one of the schemes asked is one that the rejection is filed under.
@@ -203,42 +271,68 @@ impl Challenges {
     }
 
     pub(crate) fn schemes(&self) -> impl Iterator<Item = &'static str> {
-        self.0.iter().map(|(scheme, _)| *scheme)
+        self.offers().map(|offer| offer.scheme)
     }
 
-    pub(crate) fn append(&mut self, mut other: Self) {
-        self.0.append(&mut other.0);
+    /// Returns the challenges, the most important first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Challenge> {
+        let of = |precedence| move |challenge: &&Challenge| challenge.precedence == precedence;
+        let challenges = move || self.offers().filter_map(|offer| offer.challenge.as_ref());
+        Precedence::ALL.into_iter().flat_map(move |precedence| challenges().filter(of(precedence)))
     }
 
-    /// Keeps what goes with the kind of the rejection and with who asked, the most important first: clients and
-    /// proxies that look at one line only look at the first.
-    pub(crate) fn fit(
-        mut self,
-        rejection: &Rejection,
-        asked: &Asked,
-        basic: BasicForScripts,
-    ) -> Vec<Challenge> {
+    /// Keeps what goes with the kind of the rejection and with who asked.
+    pub(crate) fn fit(mut self, rejection: &Rejection, asked: &Asked, basic: BasicForScripts) -> Self {
         match rejection.kind() {
             RejectionKind::StepUp
             | RejectionKind::Malformed
             | RejectionKind::Invalid
             | RejectionKind::Missing => {}
-            RejectionKind::Insufficient => self.0.retain(|(scheme, _)| {
-                rejection.finding(scheme).is_some_and(|finding| finding.demand().is_some())
+            RejectionKind::Insufficient => self.keep(|offer| {
+                rejection.finding(offer.scheme).is_some_and(|finding| finding.demand().is_some())
             }),
             RejectionKind::Misconfigured
             | RejectionKind::Unavailable
             | RejectionKind::Throttled
             | RejectionKind::Forbidden
-            | RejectionKind::Concealed => return Vec::new(),
+            | RejectionKind::Concealed => return Self::default(),
         }
-        let mut challenges: Vec<Challenge> =
-            self.0.into_iter().filter_map(|(_, challenge)| challenge).collect();
-        challenges.sort_by_key(|challenge| precedence(challenge.scheme()));
         if basic == BasicForScripts::Hidden && asked.is_script() {
-            hide_basic(&mut challenges);
+            self.hide_basic();
         }
-        challenges
+        self
+    }
+
+    /// Leaves Basic out; where nothing else remains, renames it, since a 401 needs a challenge.
+    fn hide_basic(&mut self) {
+        let is_basic = |challenge: &Challenge| challenge.precedence == Precedence::Basic;
+        if !self.iter().all(is_basic) {
+            return self.keep(|offer| !offer.challenge.as_ref().is_some_and(is_basic));
+        }
+        for offer in self.few.iter_mut().flatten().chain(&mut self.more) {
+            let renamed =
+                offer.challenge.as_ref().and_then(|basic| HeaderValue::try_from(format!("x{basic}")).ok());
+            if let (Some(challenge), Some(value)) = (&mut offer.challenge, renamed) {
+                *challenge = Challenge {
+                    value,
+                    scheme_len: challenge.scheme_len + 1,
+                    precedence: Precedence::Unregistered,
+                };
+            }
+        }
+    }
+
+    fn keep(&mut self, keep: impl Fn(&Offer) -> bool) {
+        for place in &mut self.few {
+            if place.as_ref().is_some_and(|offer| !keep(offer)) {
+                *place = None;
+            }
+        }
+        self.more.retain(keep);
+    }
+
+    fn offers(&self) -> impl Iterator<Item = &Offer> {
+        self.few.iter().flatten().chain(&self.more)
     }
 }
 
@@ -247,26 +341,4 @@ impl Challenges {
 pub(crate) enum BasicForScripts {
     Hidden,
     Shown,
-}
-
-fn is_basic(challenge: &Challenge) -> bool {
-    challenge.scheme().eq_ignore_ascii_case("Basic")
-}
-
-/// Leaves Basic out; where nothing else remains, renames it, since a 401 needs a challenge.
-fn hide_basic(challenges: &mut Vec<Challenge>) {
-    if challenges.iter().all(is_basic) {
-        for challenge in challenges {
-            if let Ok(renamed) = HeaderValue::try_from(format!("x{challenge}")) {
-                *challenge = Challenge { value: renamed, scheme_len: challenge.scheme_len + 1 };
-            }
-        }
-    } else {
-        challenges.retain(|challenge| !is_basic(challenge));
-    }
-}
-
-fn precedence(scheme: &str) -> usize {
-    let known = ["Bearer", "DPoP", "Basic"];
-    known.iter().position(|name| name.eq_ignore_ascii_case(scheme)).unwrap_or(known.len())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use crate::{
-    Challenge, Rejection, RejectionKind,
+    Challenges, Rejection, RejectionKind,
     asked::Asked,
     respond::{Answer, Respond},
 };
@@ -34,7 +34,7 @@ pub(crate) fn undrawn<B: Default>(rejection: Rejection) -> Response<B> {
     }
     let mut response = Response::new(B::default());
     *response.status_mut() = rejection.kind().status(false);
-    own_headers(response.headers_mut(), &rejection, &[]);
+    own_headers(response.headers_mut(), &rejection, &Challenges::default());
     response.extensions_mut().insert(Undrawn { rejection, draft: Draft::Blank });
     response
 }
@@ -42,18 +42,18 @@ pub(crate) fn undrawn<B: Default>(rejection: Rejection) -> Response<B> {
 /// Lets the responder draw the body, and sets everything that the protocol prescribes.
 pub(crate) fn draw<B, R: Respond<B>>(
     rejection: Rejection,
-    challenges: &[Challenge],
+    challenges: &Challenges,
     asked: &Asked,
     responder: &R,
 ) -> Response<B> {
-    let status = rejection.kind().status(!challenges.is_empty());
+    let status = rejection.kind().status(challenges.any());
     let mut response = responder.respond(&Answer::new(status, rejection.kind(), challenges, asked));
     let redirects = status == StatusCode::UNAUTHORIZED
         && !asked.is_grpc()
         && matches!(response.status(), StatusCode::FOUND | StatusCode::SEE_OTHER)
         && response.headers().contains_key(header::LOCATION);
     if redirects {
-        own_headers(response.headers_mut(), &rejection, &[]);
+        own_headers(response.headers_mut(), &rejection, &Challenges::default());
     } else {
         *response.status_mut() = status;
         own_headers(response.headers_mut(), &rejection, challenges);
@@ -69,7 +69,8 @@ pub(crate) fn draw<B, R: Respond<B>>(
 pub(crate) fn draw_over<B>(inner: Response<B>, mut drawn: Response<B>) -> Response<B> {
     let (inner, _) = inner.into_parts();
     let of_the_body = |name: &HeaderName| {
-        name.as_str().starts_with("content-")
+        let policy = name.as_str().starts_with("content-security-policy"); // of the site, or its report-only twin
+        (name.as_str().starts_with("content-") && !policy)
             || [header::TRANSFER_ENCODING, header::ETAG, header::LAST_MODIFIED, header::WWW_AUTHENTICATE]
                 .contains(name)
     };
@@ -110,7 +111,7 @@ fn cookie_name(set_cookie: &HeaderValue) -> &[u8] {
 }
 
 /// Sets the headers that are the layer's own, whatever the responder or the rejection put there.
-fn own_headers(headers: &mut HeaderMap, rejection: &Rejection, challenges: &[Challenge]) {
+fn own_headers(headers: &mut HeaderMap, rejection: &Rejection, challenges: &Challenges) {
     for (name, value) in rejection.headers() {
         if *name == header::SET_COOKIE {
             headers.append(name, value.clone());
@@ -119,7 +120,7 @@ fn own_headers(headers: &mut HeaderMap, rejection: &Rejection, challenges: &[Cha
         }
     }
     headers.remove(header::WWW_AUTHENTICATE);
-    for challenge in challenges {
+    for challenge in challenges.iter() {
         headers.append(header::WWW_AUTHENTICATE, challenge.header_value().clone());
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -131,7 +132,7 @@ fn own_headers(headers: &mut HeaderMap, rejection: &Rejection, challenges: &[Cha
 
 /// Rounded up, at least one: a client that comes back too early is only turned away again.
 fn whole_seconds(wait: Duration) -> u64 {
-    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
 /// Turns the answer into what gRPC calls trailers-only: status 200, and the outcome among the headers.

@@ -1,6 +1,12 @@
 //! One thing found wrong with one scheme's credentials.
 
-use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    error::Error,
+    fmt::{self, Write as _},
+    sync::Arc,
+    time::Duration,
+};
 
 use crate::{Reason, RejectionKind};
 
@@ -78,7 +84,8 @@ impl fmt::Debug for Finding {
     }
 }
 
-/// `scheme: reason: cause`, with what is not known left out.
+/// `scheme: reason: cause`, with what is not known left out. Control characters of the cause are escaped, so that it
+/// stays one line of a log, whatever text of a request an app's error repeats.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(scheme) = self.scheme {
@@ -86,8 +93,22 @@ impl fmt::Display for Finding {
         }
         f.write_str(self.reason.as_str())?;
         match &self.cause {
-            Some(cause) => write!(f, ": {cause}"),
+            Some(cause) => write!(OneLine(f), ": {cause}"),
             None => Ok(()),
         }
+    }
+}
+
+struct OneLine<'a, 'f>(&'a mut fmt::Formatter<'f>);
+
+impl fmt::Write for OneLine<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.chars().try_for_each(|char| {
+            if char.is_control() {
+                write!(self.0, "{}", char.escape_default())
+            } else {
+                self.0.write_char(char)
+            }
+        })
     }
 }

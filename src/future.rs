@@ -121,7 +121,7 @@ where
     } else if response.status() == StatusCode::UNAUTHORIZED
         && !response.headers().contains_key(header::WWW_AUTHENTICATE)
     {
-        for challenge in layer.challenges_for_bare_401(asked) {
+        for challenge in layer.challenges_for_bare_401(asked).iter() {
             response.headers_mut().append(header::WWW_AUTHENTICATE, challenge.header_value().clone());
         }
     }
@@ -134,7 +134,11 @@ where
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private"));
     }
     if !granted.passed_over.is_empty() {
-        response.extensions_mut().insert(PassedOver(granted.passed_over));
+        let extensions = response.extensions_mut();
+        match extensions.get_mut() {
+            Some(PassedOver(findings)) => findings.extend(granted.passed_over),
+            None => drop(extensions.insert(PassedOver(granted.passed_over))),
+        }
     }
     response
 }

@@ -115,7 +115,7 @@ impl Schemes {
 
 /// What was found against other credentials of a request that was accepted, such as a stale cookie beside a good token.
 ///
-/// It lies in the extensions of the response, for logs and metrics.
+/// It lies in the extensions of the response, for logs and metrics; what several layers passed over lies there together.
 ///
 /// ```
 /// use tower_authn::PassedOver;
@@ -131,7 +131,7 @@ impl Schemes {
 pub struct PassedOver(pub(crate) Vec<Finding>);
 
 impl PassedOver {
-    /// Returns the findings, in the order in which they were made.
+    /// Returns the findings, in the order in which they were made, those of an inner layer first.
     pub fn findings(&self) -> &[Finding] {
         &self.0
     }

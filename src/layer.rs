@@ -5,7 +5,7 @@ use std::{any::type_name, fmt, sync::Arc};
 use tower_layer::Layer;
 
 use crate::{
-    Authenticate, Authenticator, Challenge, Challenges, Rejection,
+    Authenticate, Authenticator, Challenges, Rejection,
     asked::Asked,
     challenge::BasicForScripts,
     draw::{Draft, Undrawn, draw, draw_over},
@@ -128,9 +128,9 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     }
 
     /// Returns what a bare 401 of the inner service lacks.
-    pub(crate) fn challenges_for_bare_401(&self, asked: &Asked) -> Vec<Challenge> {
+    pub(crate) fn challenges_for_bare_401(&self, asked: &Asked) -> Challenges {
         match self.bare_401 {
-            Bare401::Left => Vec::new(),
+            Bare401::Left => Challenges::default(),
             Bare401::Completed => {
                 let rejection = Rejection::missing();
                 Challenges::offered(&*self.authenticator, &rejection).fit(&rejection, asked, self.basic)

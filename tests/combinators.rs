@@ -388,3 +388,12 @@ fn rejection_the_order_of_kinds_is_their_rank() {
     ];
     assert!(ranked.is_sorted());
 }
+
+#[test]
+fn rejection_a_cause_stays_one_line_of_the_log() {
+    let forged = Rejection::invalid().because("bad name \"x\n2026 INFO alice signed in\u{1b}[2J\u{85}\"");
+    assert_eq!(
+        forged.to_string(),
+        r#"invalid (unknown: bad name "x\n2026 INFO alice signed in\u{1b}[2J\u{85}")"#
+    );
+}

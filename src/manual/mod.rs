@@ -3,6 +3,9 @@
 #[doc = include_str!("choosing.md")]
 pub mod choosing {}
 
+#[doc = include_str!("layering.md")]
+pub mod layering {}
+
 #[doc = include_str!("security.md")]
 pub mod security {}
 

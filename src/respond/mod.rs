@@ -8,7 +8,7 @@ use std::fmt;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
-use crate::{Asked, Challenge, RejectionKind};
+use crate::{Asked, Challenge, Challenges, RejectionKind};
 
 pub(crate) mod accept;
 mod bodies;
@@ -65,7 +65,7 @@ where
 pub struct Answer<'a> {
     status: StatusCode,
     kind: RejectionKind,
-    challenges: &'a [Challenge],
+    challenges: &'a Challenges,
     asked: &'a Asked,
 }
 
@@ -73,7 +73,7 @@ impl<'a> Answer<'a> {
     pub(crate) fn new(
         status: StatusCode,
         kind: RejectionKind,
-        challenges: &'a [Challenge],
+        challenges: &'a Challenges,
         asked: &'a Asked,
     ) -> Self {
         Self { status, kind, challenges, asked }
@@ -90,8 +90,8 @@ impl<'a> Answer<'a> {
     }
 
     /// Returns the challenges that the answer will carry, the most important first.
-    pub fn challenges(&self) -> &[Challenge] {
-        self.challenges
+    pub fn challenges(&self) -> impl Iterator<Item = &Challenge> {
+        self.challenges.iter()
     }
 
     /// Returns what is known of the request.

@@ -1,7 +1,7 @@
 use http::{Response, request::Parts};
 
 use super::Respond;
-use crate::{Asked, Challenge, Rejection, draw};
+use crate::{Asked, Challenge, Challenges, Rejection, draw};
 
 /// Builds a 401 in code that no layer is around.
 ///
@@ -24,7 +24,7 @@ impl Unauthorized {
     /// Starts with a challenge; a 401 has at least one (RFC 9110 §15.5.2).
     #[allow(clippy::new_ret_no_self)]
     pub fn challenge(challenge: Challenge) -> Challenged {
-        Challenged { challenges: vec![challenge], asked: Asked::unknown() }
+        Challenged { challenges: Challenges::default(), asked: Asked::unknown() }.challenge(challenge)
     }
 }
 
@@ -32,14 +32,14 @@ impl Unauthorized {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Challenged {
-    challenges: Vec<Challenge>,
+    challenges: Challenges,
     asked: Asked,
 }
 
 impl Challenged {
     /// Adds a challenge.
     pub fn challenge(mut self, challenge: Challenge) -> Self {
-        self.challenges.push(challenge);
+        self.challenges.add("", Some(challenge)); // no scheme owns it
         self
     }
 

@@ -20,14 +20,13 @@ use crate::{Reason, Rejection};
 /// # Ok::<(), http::Error>(())
 /// ```
 pub fn header<'a>(head: &'a mut Parts, name: &HeaderName) -> Result<Option<&'a HeaderValue>, Rejection> {
-    if !mark_sensitive(head, name) {
-        return Ok(None);
+    let Some(value) = head.headers.get_mut(name) else { return Ok(None) };
+    value.set_sensitive(true);
+    if head.headers.get_all(name).iter().nth(1).is_some() {
+        mark_sensitive(head, name);
+        return Err(Rejection::malformed().with_reason(Reason::Repeated));
     }
-    let mut values = head.headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (value, None) => Ok(value),
-        _ => Err(Rejection::malformed().with_reason(Reason::Repeated)),
-    }
+    Ok(head.headers.get(name))
 }
 
 /// Returns the value of a cookie, and marks all cookies as sensitive. Names compare exactly.

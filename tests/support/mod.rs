@@ -9,6 +9,8 @@ use http_body_util::{BodyExt as _, Full};
 use tower::{Layer, Service, ServiceExt as _, service_fn};
 use tower_authn::{AuthenticateLayer, Authenticated, Authenticator, Respond};
 
+pub mod chromium;
+pub mod example;
 pub mod mint;
 pub mod openid;
 #[cfg(feature = "jwt-aws-lc")]

@@ -194,8 +194,11 @@ struct Claims<'a> {
 
 impl<'a> Claims<'a> {
     fn read<const N: usize>(buffer: &'a mut Buffer<N>, part: &str) -> Result<Self, Rejection> {
-        let json = buffer.decode_text(part).ok_or_else(|| refused(Reason::Malformed))?;
-        Ok(Self { json, registered: Registered::read(json) })
+        let bytes = buffer.decode(part).ok_or_else(|| refused(Reason::Malformed))?;
+        Ok(match std::str::from_utf8(bytes) {
+            Ok(json) => Self { json, registered: Registered::read(json) },
+            Err(_) => Self { json: "", registered: Err(JsonFlaw::Malformed) },
+        })
     }
 }
 

@@ -1,0 +1,87 @@
+//! What the layer allocates: counted, never timed. One test, since the counter counts for the whole process.
+
+mod support;
+
+use std::{
+    alloc::System,
+    convert::Infallible,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+use http::{Request, Response};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use support::{Body, request, secrets::*};
+use tower::{Layer as _, Service, service_fn};
+use tower_authn::{AnyOf, AuthenticateLayer, Authenticator, respond::ProblemJson};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// How often something allocates, once what is made at the first use is made.
+fn allocations<T>(mut prepare: impl FnMut() -> T, mut run: impl FnMut(T)) -> usize {
+    let counted = (0..8).map(|_| {
+        let prepared = prepare();
+        let region = Region::new(ALLOCATOR);
+        run(prepared);
+        let change = region.change();
+        change.allocations + change.reallocations
+    });
+    counted.skip(3).min().unwrap()
+}
+
+/// Runs a future that never waits.
+fn now<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+async fn bare(_: Request<Body>) -> Result<Response<Body>, Infallible> {
+    Ok(Response::new(Body::default()))
+}
+
+fn calls(authenticator: impl Authenticator, headers: &[(&str, &str)]) -> usize {
+    let mut service = AuthenticateLayer::new(authenticator).respond_with(ProblemJson).layer(service_fn(bare));
+    allocations(
+        || request(headers),
+        |request| {
+            // What is returned is dropped after it is counted.
+            std::mem::forget(now(service.call(request)).unwrap());
+        },
+    )
+}
+
+fn extracts(authenticator: &impl Authenticator, headers: &[(&str, &str)]) -> usize {
+    allocations(
+        || request(headers).into_parts().0,
+        |mut head| assert!(authenticator.extract(&mut head).unwrap().is_none()),
+    )
+}
+
+#[test]
+fn the_layer_keeps_its_budget() {
+    let token = bearer();
+    let other = [("authorization", "Digest username=x"), ("cookie", "theme=dark"), ("accept", "*/*")];
+
+    for headers in [&[][..], &other] {
+        assert_eq!(extracts(&by_basic(), headers), 0, "Basic");
+        assert_eq!(extracts(&by_bearer(), headers), 0, "Bearer");
+        assert_eq!(extracts(&by_key(), headers), 0, "API key");
+        assert_eq!(extracts(&by_bearer().or(by_basic()), headers), 0, "or");
+        assert_eq!(extracts(&by_bearer().boxed(), headers), 0, "boxed");
+        let list = AnyOf::try_from(vec![by_bearer().boxed(), by_basic().boxed()]).unwrap();
+        assert_eq!(extracts(&list, headers), 0, "any of");
+    }
+
+    let accepted = calls(by_bearer(), &[("authorization", &token)]);
+    let refused = calls(by_bearer().or(by_basic()), &[]);
+    let refused_by_one = calls(by_bearer(), &[]);
+    let either = calls(by_bearer().or(by_basic()), &[("authorization", &token)]);
+    println!("accepted {accepted}, or {either}, refused {refused_by_one}, refused by two schemes {refused}");
+    assert!(accepted <= 5, "a static token: {accepted}");
+    assert!(either <= 5, "either of two: {either}");
+    assert!(refused_by_one <= 6, "a whole 401: {refused_by_one}");
+    assert!(refused <= 6, "a whole 401 with two challenges: {refused}");
+}
