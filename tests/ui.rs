@@ -9,7 +9,8 @@ const MADE_WITH: &str = "rustc 1.95.";
 #[test]
 fn the_commonest_mistakes_are_explained() {
     let rustc = std::process::Command::new("rustc").arg("--version").output();
-    let version = rustc.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let version =
+        rustc.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     if !version.starts_with(MADE_WITH) {
         println!("skipped: {MADE_WITH}x not found, but {version}");
         return;

@@ -72,6 +72,7 @@ fn is_token68(value: &[u8]) -> bool {
 }
 
 /// `ALPHA / DIGIT / "-._~+/"`, where `-./0123456789` lie side by side.
+#[allow(clippy::needless_bitwise_bool)] // no branches: see above
 const fn is_token_byte(byte: u8) -> bool {
     ((byte | 0x20).wrapping_sub(b'a') < 26)
         | (byte.wrapping_sub(b'-') < 13)

@@ -59,7 +59,7 @@ impl OpenId {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let port = line.trim().rsplit(':').next().unwrap_or_default();
         assert!(port.parse::<u16>().is_ok(), "the provider says {line:?}");
-        self.port = port.to_owned();
+        port.clone_into(&mut self.port);
         self.child = Some(child);
     }
 

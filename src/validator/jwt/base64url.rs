@@ -9,7 +9,9 @@ static VALUES: [[u32; 256]; 4] = {
         let character = ALPHABET[value] as usize;
         let mut place = 0;
         while place < 4 {
-            values[place][character] = (value as u32) << (18 - 6 * place);
+            #[allow(clippy::cast_possible_truncation)] // below 64
+            let bits = value as u32;
+            values[place][character] = bits << (18 - 6 * place);
             place += 1;
         }
         value += 1;

@@ -289,12 +289,14 @@ impl Draft {
             mistakes.push(Mistake::SeveralSources { issuer: issuer.clone() });
         }
         match self.sources.pop() {
-            None if keys_given => self.local(KeySet::new(keys), mistakes),
+            // All of them were mistakes, which are reported by now.
+            None if keys_given && keys.is_empty() => None,
+            None if keys_given => Some(self.local(KeySet::new(keys), mistakes)),
             None => {
                 mistakes.push(Mistake::NoKeys { issuer });
                 None
             }
-            Some(Given::Set(set)) => self.local_shared(set, mistakes),
+            Some(Given::Set(set)) => Some(self.local_shared(set, mistakes)),
             Some(Given::Text(Err(error))) => {
                 mistakes.push(Mistake::File { issuer, error });
                 None
@@ -303,7 +305,7 @@ impl Draft {
                 let every = || Algorithm::ASYMMETRIC.into_iter().chain(Algorithm::SYMMETRIC).collect();
                 let list: Vec<Algorithm> = self.algorithms.clone().unwrap_or_else(every);
                 match KeySet::read(text.as_bytes(), &list, Origin::Local) {
-                    Ok(set) => self.local(set, mistakes),
+                    Ok(set) => Some(self.local(set, mistakes)),
                     Err(error) => {
                         mistakes.push(Mistake::KeySet { issuer, error });
                         None
@@ -324,16 +326,12 @@ impl Draft {
         self.algorithms.clone().unwrap_or_else(|| Algorithm::ASYMMETRIC.to_vec())
     }
 
-    fn local(&self, set: KeySet, mistakes: &mut Vec<Mistake>) -> Option<(Source, Vec<Algorithm>)> {
+    fn local(&self, set: KeySet, mistakes: &mut Vec<Mistake>) -> (Source, Vec<Algorithm>) {
         self.local_shared(Arc::new(set), mistakes)
     }
 
     /// Holds keys that do not change against the list of algorithms.
-    fn local_shared(
-        &self,
-        set: Arc<KeySet>,
-        mistakes: &mut Vec<Mistake>,
-    ) -> Option<(Source, Vec<Algorithm>)> {
+    fn local_shared(&self, set: Arc<KeySet>, mistakes: &mut Vec<Mistake>) -> (Source, Vec<Algorithm>) {
         let issuer = || self.issuer.clone();
         let before = mistakes.len();
         for error in set.passed_over().iter().filter(|error| error.is_ambiguous()) {
@@ -347,14 +345,14 @@ impl Draft {
             mistakes.push(Mistake::KeySet { issuer: issuer(), error });
         }
         let served: Vec<Algorithm> = set.algorithms().collect();
-        let Some(listed) = &self.algorithms else { return Some((Source::Local(set), served)) };
+        let Some(listed) = &self.algorithms else { return (Source::Local(set), served) };
         for algorithm in listed.iter().filter(|algorithm| !served.contains(algorithm)) {
             mistakes.push(Mistake::UnservedAlgorithm { issuer: issuer(), algorithm: *algorithm });
         }
         for algorithm in served.iter().filter(|algorithm| !listed.contains(algorithm)) {
             mistakes.push(Mistake::UnlistedAlgorithm { issuer: issuer(), algorithm: *algorithm });
         }
-        Some((Source::Local(set), listed.clone()))
+        (Source::Local(set), listed.clone())
     }
 }
 

@@ -20,11 +20,10 @@ impl<'a> Header<'a> {
             ("alg", Value::Text(name)) => algorithm = Some(name),
             ("kid", Value::Text(text)) => id = Some(text),
             ("typ", Value::Text(text)) => kind = Some(text),
-            ("alg" | "kid" | "typ", _) => flaw = flaw.or(Some(Reason::Malformed)),
+            // Of another type; an encrypted token, or one that would have to be inflated.
+            ("alg" | "kid" | "typ" | "enc" | "zip", _) => flaw = flaw.or(Some(Reason::Malformed)),
             // No extension is understood here, so that whatever `crit` says, it asks for too much (RFC 7515 §4.1.11).
             ("crit", _) | ("b64", Value::Bool(false)) => flaw = flaw.or(Some(Reason::CriticalHeader)),
-            // An encrypted token, or one that would have to be inflated.
-            ("enc" | "zip", _) => flaw = flaw.or(Some(Reason::Malformed)),
             _ => {}
         })?;
         if let Some(flaw) = flaw {

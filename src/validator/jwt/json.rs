@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-/// How deep arrays and objects may nest; serde_json stops at 128.
+/// How deep arrays and objects may nest; `serde_json` stops at 128.
 const DEEPEST: usize = 32;
 /// From how many members on names are sorted rather than compared in pairs.
 const MANY: usize = 16;
@@ -313,7 +313,9 @@ impl<'a> Names<'a> {
         }
         let bytes = name.as_bytes();
         let letters = bytes[1].wrapping_mul(7).wrapping_add(bytes[bytes.len() / 2]);
-        let kind = 1 << (letters.wrapping_add(bytes.len() as u8) & 63);
+        #[allow(clippy::cast_possible_truncation)] // any bits do
+        let length = bytes.len() as u8;
+        let kind = 1 << (letters.wrapping_add(length) & 63);
         if self.kinds & kind != 0 && self.few[..self.count].contains(&name) {
             return Err(JsonFlaw::Duplicate);
         }

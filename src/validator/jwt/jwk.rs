@@ -56,7 +56,7 @@ pub(crate) fn read(
         match key {
             Ok(key) => keys.push(key),
             Err((flaw, meant_for)) => {
-                passed_over.push(KeyError::new(id.as_deref(), flaw).meant_for(meant_for))
+                passed_over.push(KeyError::new(id.as_deref(), flaw).meant_for(meant_for));
             }
         }
     }

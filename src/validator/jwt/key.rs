@@ -137,8 +137,8 @@ fn check_rsa(modulus: &[u8], exponent: &[u8]) -> Result<(), KeyFlaw> {
     let value = exponent
         .iter()
         .try_fold(0_u64, |value, byte| (value < 1 << 32).then(|| value << 8 | u64::from(*byte)));
-    if !value.is_some_and(|value| value >= 3 && value % 2 == 1 && value < 1 << 33)
-        || modulus[modulus.len() - 1] % 2 == 0
+    if !value.is_some_and(|value| value >= 3 && !value.is_multiple_of(2) && value < 1 << 33)
+        || modulus[modulus.len() - 1].is_multiple_of(2)
     {
         return Err(KeyFlaw::NotAKey);
     }

@@ -229,7 +229,7 @@ mod tests {
         passes("exp", &(NOW - 29).to_string());
         refuses("exp", &(NOW - 30).to_string(), Reason::Expired);
         refuses("exp", "0", Reason::Expired);
-        passes("exp", &format!("{}.75", NOW));
+        passes("exp", &format!("{NOW}.75"));
         passes("exp", "1.7e9");
         passes("exp", &LAST.to_string());
     }

@@ -11,6 +11,7 @@ use crate::validator::jwt::Algorithm;
 /// The longest RSA modulus that is verified, in bits.
 pub(crate) const LONGEST_MODULUS: usize = 8_192;
 
+#[allow(clippy::large_enum_variant)] // one for each key, and no pointer on the way to it
 pub(crate) enum Prepared {
     Secret(hmac::Key),
     Public(ParsedPublicKey),

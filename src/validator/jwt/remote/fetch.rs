@@ -124,6 +124,7 @@ async fn get(
 }
 
 /// `Some(None)`: a redirect that is not followed.
+#[allow(clippy::option_option)]
 fn redirect(answer: &Response<Bytes>, from: &Uri) -> Option<Option<Uri>> {
     let is_redirect = matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308);
     is_redirect.then(|| target(answer.headers(), from))
@@ -142,6 +143,7 @@ fn target(headers: &HeaderMap, from: &Uri) -> Option<Uri> {
 mod tests {
     use super::*;
 
+    #[allow(clippy::option_option)]
     fn goes(status: u16, location: &str) -> Option<Option<String>> {
         let answer =
             Response::builder().status(status).header("location", location).body(Bytes::new()).unwrap();

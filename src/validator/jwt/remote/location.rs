@@ -17,10 +17,9 @@ pub(crate) enum Location {
 impl Location {
     pub(crate) fn mistake(&self, issuer: &str, allows_http: bool) -> Option<Mistake> {
         let url = match self {
-            Self::KeySet(url) => url,
             // An issuer without a scheme is a mistake of its own.
             Self::Issuer(url) if !url.contains(':') => return None,
-            Self::Issuer(url) => url,
+            Self::KeySet(url) | Self::Issuer(url) => url,
         };
         let (issuer, url) = (issuer.to_owned(), url.clone());
         let is_identifier = matches!(self, Self::Issuer(_));
