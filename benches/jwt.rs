@@ -78,6 +78,7 @@ fn report() {
         let setting = tokens(name);
         let (limit, layer) = (measure("limit", &setting), measure("layer", &setting));
         let decode = measure("decode", &setting);
+        #[allow(clippy::cast_precision_loss)]
         let ratio = |cost: &Cost| cost.instructions as f64 / limit.instructions as f64;
         println!(
             "{name:<10} {:>17} {:>12}  {:>5.3}  {budget:>6.3}  {:>8} ≤ 10  {:>12}  {:>5.3}",
