@@ -24,3 +24,34 @@ pub(crate) fn rejected(rejection: &Rejection, status: StatusCode) {
 
 #[cfg(not(feature = "tracing"))]
 pub(crate) fn rejected(_: &Rejection, _: StatusCode) {}
+
+/// What became of an issuer's keys on the network, at debug; those that could not be used, and failures, at warn.
+#[cfg(all(feature = "jwt", feature = "tracing"))]
+mod keys {
+    use std::fmt::{Debug, Display};
+
+    use crate::validator::jwt::KeySet;
+
+    pub(crate) fn keys_fetched(location: &impl Debug, keys: &KeySet) {
+        tracing::debug!(target: "tower_authn", ?location, keys = keys.len(), "key set fetched");
+        for key in keys.passed_over() {
+            tracing::warn!(target: "tower_authn", ?location, "key passed over: {key}");
+        }
+    }
+
+    pub(crate) fn keys_failed(location: &impl Debug, failure: &impl Display) {
+        tracing::warn!(target: "tower_authn", ?location, "key set not fetched: {failure}");
+    }
+}
+
+#[cfg(all(feature = "jwt", not(feature = "tracing")))]
+mod keys {
+    use crate::validator::jwt::KeySet;
+
+    pub(crate) fn keys_fetched<L>(_: &L, _: &KeySet) {}
+
+    pub(crate) fn keys_failed<L, F>(_: &L, _: &F) {}
+}
+
+#[cfg(feature = "jwt")]
+pub(crate) use keys::{keys_failed, keys_fetched};

@@ -2,7 +2,9 @@
 //!
 //! Compilers word errors differently, so the texts are held against one version only: the one that made them. Write them
 //! anew with `TRYBUILD=overwrite cargo test --all-features --test ui`.
-#![cfg(feature = "axum")]
+//!
+//! They also list what the features add, so it takes all of them.
+#![cfg(all(feature = "full", feature = "testing"))]
 
 const MADE_WITH: &str = "rustc 1.95.";
 

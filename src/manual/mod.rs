@@ -9,6 +9,10 @@ pub mod layering {}
 #[doc = include_str!("security.md")]
 pub mod security {}
 
+#[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
+#[doc = include_str!("jwt.md")]
+pub mod jwt {}
+
 #[doc = include_str!("extending.md")]
 pub mod extending {}
 

@@ -7,6 +7,12 @@ use crate::Rejection;
 mod digest;
 mod entropy;
 mod from_service;
+#[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
+pub mod jwt;
+#[cfg(all(feature = "jwt", not(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))))]
+compile_error!(
+    "JWT needs a library for signatures: enable the feature `jwt-aws-lc` (recommended) or `jwt-rust-crypto`"
+);
 mod tokens;
 mod users;
 mod with_state;

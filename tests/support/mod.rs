@@ -11,6 +11,10 @@ use tower_authn::{AuthenticateLayer, Authenticated, Authenticator, Respond};
 
 pub mod chromium;
 pub mod example;
+pub mod mint;
+pub mod openid;
+#[cfg(feature = "jwt-aws-lc")]
+pub mod provider;
 pub mod secrets;
 pub mod vectors;
 

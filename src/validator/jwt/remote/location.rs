@@ -1,0 +1,152 @@
+//! Where a key set lies.
+
+use std::net::IpAddr;
+
+use http::Uri;
+use serde::Deserialize;
+
+use crate::validator::jwt::Mistake;
+
+/// What is configured: a URL, or an issuer whose metadata names one.
+#[derive(Clone, Debug)]
+pub(crate) enum Location {
+    KeySet(String),
+    Issuer(String),
+}
+
+impl Location {
+    pub(crate) fn mistake(&self, issuer: &str, allows_http: bool) -> Option<Mistake> {
+        let url = match self {
+            // An issuer without a scheme is a mistake of its own.
+            Self::Issuer(url) if !url.contains(':') => return None,
+            Self::KeySet(url) | Self::Issuer(url) => url,
+        };
+        let (issuer, url) = (issuer.to_owned(), url.clone());
+        let is_identifier = matches!(self, Self::Issuer(_));
+        match absolute(&url) {
+            Some(uri) if is_identifier && uri.query().is_some() => Some(Mistake::Url { issuer, url }),
+            Some(uri) if !is_safe(&uri, allows_http) => Some(Mistake::Insecure { issuer, url }),
+            Some(_) => None,
+            None => Some(Mistake::Url { issuer, url }),
+        }
+    }
+}
+
+/// Parses a URL with scheme and host, without user or fragment.
+pub(crate) fn absolute(url: &str) -> Option<Uri> {
+    let uri: Uri = url.parse().ok()?;
+    let authority = uri.authority()?;
+    let is_plain = !authority.as_str().contains('@') && !authority.host().is_empty() && !url.contains('#');
+    (uri.scheme().is_some() && is_plain).then_some(uri)
+}
+
+/// Whether keys may be fetched from there: over TLS, or from this machine where that is allowed.
+pub(crate) fn is_safe(uri: &Uri, allows_http: bool) -> bool {
+    match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") => allows_http && uri.host().is_some_and(is_loopback),
+        _ => false,
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+}
+
+/// The places where an issuer's metadata may lie, in the order in which they are tried: OpenID Connect Discovery 1.0 §4
+/// appends to the issuer, RFC 8414 §3.1 inserts after the host.
+pub(crate) fn metadata(issuer: &str) -> Option<[Uri; 2]> {
+    let uri = absolute(issuer)?;
+    let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
+    let path = uri.path().trim_end_matches('/');
+    let at = |path: String| format!("{scheme}://{authority}{path}").parse().ok();
+    Some([
+        at(format!("{path}/.well-known/openid-configuration"))?,
+        at(format!("/.well-known/oauth-authorization-server{path}"))?,
+    ])
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    issuer: String,
+    jwks_uri: String,
+}
+
+/// Reads the key set's URL out of a metadata document; one about another issuer is worth nothing (RFC 8414 §3.3).
+pub(crate) fn jwks_uri(document: &[u8], issuer: &str, allows_http: bool) -> Result<Uri, String> {
+    let metadata: Metadata = serde_json::from_slice(document)
+        .map_err(|_| "no metadata with `issuer` and `jwks_uri`".to_owned())?;
+    if metadata.issuer != issuer {
+        return Err(format!("the metadata is that of {:?}", metadata.issuer));
+    }
+    let uri = absolute(&metadata.jwks_uri).filter(|uri| is_safe(uri, allows_http));
+    uri.ok_or_else(|| format!("the key set lies at {:?}, which is no https URL", metadata.jwks_uri))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(issuer: &str) -> [String; 2] {
+        metadata(issuer).unwrap().map(|uri| uri.to_string())
+    }
+
+    #[test]
+    fn openid_appends_and_rfc_8414_inserts() {
+        let plain = [
+            "https://idp.example/.well-known/openid-configuration",
+            "https://idp.example/.well-known/oauth-authorization-server",
+        ];
+        assert_eq!(places("https://idp.example"), plain);
+        assert_eq!(places("https://idp.example/"), plain);
+        assert_eq!(
+            places("https://idp.example:8443/a/b"),
+            [
+                "https://idp.example:8443/a/b/.well-known/openid-configuration",
+                "https://idp.example:8443/.well-known/oauth-authorization-server/a/b",
+            ]
+        );
+    }
+
+    #[test]
+    fn only_https_and_loopback_where_allowed() {
+        let safe = |url: &str, allows| absolute(url).is_some_and(|uri| is_safe(&uri, allows));
+        assert!(safe("https://idp.example/keys", false));
+        for url in ["http://127.0.0.1:8080/k", "http://localhost/k", "http://[::1]:1/k", "http://127.9.9.9/"]
+        {
+            assert!(safe(url, true) && !safe(url, false), "{url}");
+        }
+        for url in [
+            "http://idp.example/k",
+            "http://127.0.0.1.example/k",
+            "ftp://localhost/",
+            "http://10.0.0.1/",
+            "/keys",
+            "keys",
+            "",
+            "https:///k",
+            "https://a@idp.example/k",
+            "https://idp.example/k#f",
+        ] {
+            assert!(!safe(url, true), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_document_of_another_issuer_is_discarded() {
+        let read = |document: &str| jwks_uri(document.as_bytes(), "https://idp.example", false);
+        let good = r#"{"issuer":"https://idp.example","jwks_uri":"https://keys.example/k"}"#;
+        assert_eq!(read(good).unwrap(), "https://keys.example/k");
+        for document in [
+            &good.replace("idp.example\"", "idp.example/\""),
+            &good.replace("idp", "evil"),
+            &good.replace("https://keys", "http://keys"),
+            &good.replace("jwks_uri", "other"),
+            "[]",
+            "",
+        ] {
+            assert!(read(document).is_err(), "{document}");
+        }
+    }
+}

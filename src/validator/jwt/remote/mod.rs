@@ -1,0 +1,230 @@
+//! Keys on the network: fetched by one task for each issuer, kept fresh, kept while the provider is down.
+//!
+//! | when | what happens |
+//! |---|---|
+//! | the first token of an issuer arrives, or [`Jwt::ready`](super::Jwt::ready) is called | its keys are fetched |
+//! | 80 % of the lifetime have passed (`Cache-Control`, `Age`; 5 minutes unless told, 1 minute to 24 hours) | they are fetched again, with `ETag` |
+//! | a token names a key that is not among them | they are fetched at once, but only once in 30 seconds, and once a minute for one name |
+//! | a fetch fails | the keys stay for an hour beyond their lifetime, and it is tried again every second until it succeeds |
+//! | there are no keys yet, or they are too old | the client sees 503 with `Retry-After` |
+//! | a token names an unknown key while the last fetch failed | the client sees 503: it may be a good one |
+//!
+//! One fetch is in flight at most, so that a late answer cannot replace a newer one. No request waits for a fetch but
+//! those that need its result: the first ones, and those with an unknown key. A set without any key that can be used
+//! counts as a failure; keys that cannot be used are [passed over](super::KeySet::passed_over) one by one, and reported
+//! (feature `tracing`). Every request must go to `https` (or this machine, where
+//! [allowed](super::JwtBuilder::allow_loopback_http)), is answered within 5 seconds, with 512 KiB at most, and is not
+//! redirected to another origin. The task ends with the last copy of the validator.
+
+mod client;
+mod fetch;
+#[cfg(feature = "jwks")]
+mod https;
+mod lifetime;
+mod location;
+mod task;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+pub use client::HttpClient;
+#[cfg(feature = "jwks")]
+pub use https::HttpsClient;
+
+pub(crate) use client::DynClient;
+pub(crate) use location::Location;
+
+use super::{Algorithm, KeySet};
+use crate::{Clock, Reason, Rejection};
+
+/// How long an unknown key waits for the one before it.
+const COOL_DOWN: Duration = Duration::from_secs(30);
+/// How long a key that was looked for in vain is known to be unknown.
+const UNKNOWN_FOR: Duration = Duration::from_secs(60);
+/// How long keys outlive their lifetime while the provider is down.
+const STALE_FOR: Duration = Duration::from_secs(60 * 60);
+/// How long a request waits for a fetch.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The keys of one issuer on the network.
+pub(crate) struct RemoteKeys {
+    shared: Arc<Shared>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What requests and the task share. No lock is held across an `await`.
+struct Shared {
+    location: Location,
+    client: Arc<dyn DynClient>,
+    algorithms: Vec<Algorithm>,
+    allows_http: bool,
+    clock: Clock,
+    held: RwLock<Option<Held>>,
+    asked: Mutex<Asked>,
+    wanted: Notify,
+    attempts: watch::Sender<Attempts>,
+}
+
+/// The keys, and until when (monotonic).
+struct Held {
+    keys: Arc<KeySet>,
+    fresh_until: Duration,
+}
+
+/// The unknown keys that were looked for.
+#[derive(Default)]
+struct Asked {
+    last: Option<Duration>,
+    unknown: Vec<(Box<str>, Duration)>,
+}
+
+#[derive(Clone, Default)]
+struct Attempts {
+    started: u64,
+    finished: u64,
+    /// Why the last one failed.
+    failure: Option<Arc<str>>,
+}
+
+impl Attempts {
+    fn is_in_flight(&self) -> bool {
+        self.started > self.finished
+    }
+}
+
+impl RemoteKeys {
+    pub(crate) fn new(
+        location: Location,
+        client: Arc<dyn DynClient>,
+        algorithms: Vec<Algorithm>,
+        allows_http: bool,
+        clock: Clock,
+    ) -> Self {
+        let shared = Shared {
+            location,
+            client,
+            algorithms,
+            allows_http,
+            clock,
+            held: RwLock::default(),
+            asked: Mutex::default(),
+            wanted: Notify::new(),
+            attempts: watch::Sender::default(),
+        };
+        Self { shared: Arc::new(shared), task: Mutex::default() }
+    }
+
+    /// Returns the keys at hand.
+    pub(crate) fn current(&self) -> Result<Arc<KeySet>, Rejection> {
+        let now = self.shared.clock.monotonic();
+        let held = self.shared.held.read().unwrap_or_else(PoisonError::into_inner);
+        let reason = match &*held {
+            Some(held) if now < held.fresh_until => return Ok(Arc::clone(&held.keys)),
+            Some(held) if now < held.fresh_until + STALE_FOR => {
+                self.start();
+                return Ok(Arc::clone(&held.keys));
+            }
+            Some(_) => Reason::KeysStale,
+            None => Reason::KeysNotLoaded,
+        };
+        drop(held);
+        self.start();
+        Err(self.unavailable(reason))
+    }
+
+    /// Waits for the first attempt, if it has not ended yet.
+    pub(crate) async fn first(&self) {
+        self.start();
+        let mut attempts = self.shared.attempts.subscribe();
+        let _ = tokio::time::timeout(PATIENCE, attempts.wait_for(|attempts| attempts.finished > 0)).await;
+    }
+
+    /// Waits until there are keys that are not too old.
+    pub(crate) async fn ready(&self) {
+        let mut attempts = self.shared.attempts.subscribe();
+        while self.current().is_err() {
+            // The sender lives as long as `self`.
+            let _ = attempts.changed().await;
+        }
+    }
+
+    /// Looks whether there is a key of this name by now, if it is time to.
+    pub(crate) async fn refresh(&self, id: &str) -> Result<(), Rejection> {
+        self.start();
+        let mut attempts = self.shared.attempts.subscribe();
+        let before = attempts.borrow().clone();
+        if before.failure.is_some() {
+            return Err(self.unavailable(Reason::BackEndFailed));
+        }
+        if !before.is_in_flight() && !self.shared.ask(id) {
+            return Ok(());
+        }
+        let ended = attempts.wait_for(|now| now.finished > before.finished);
+        let ended =
+            tokio::time::timeout(PATIENCE, ended).await.map(|now| now.is_ok_and(|now| now.failure.is_none()));
+        match ended {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.unavailable(Reason::BackEndFailed)),
+            Err(_) => Err(self.unavailable(Reason::TimedOut)),
+        }
+    }
+
+    fn unavailable(&self, reason: Reason) -> Rejection {
+        let rejection = Rejection::unavailable().with_reason(reason);
+        match &self.shared.attempts.borrow().failure {
+            Some(failure) => rejection.because(String::from(&**failure)),
+            None => rejection,
+        }
+    }
+
+    /// Starts the task, unless it runs. A runtime that ends takes its tasks along; the next one gets a new one.
+    fn start(&self) {
+        let mut task = lock(&self.task);
+        if task.as_ref().is_some_and(|task| !task.is_finished()) {
+            return;
+        }
+        if let Ok(runtime) = Handle::try_current() {
+            *task = Some(runtime.spawn(task::run(Arc::clone(&self.shared))));
+        }
+    }
+}
+
+impl Shared {
+    /// Whether it is time to look for a key of this name; if so, the task does.
+    fn ask(&self, id: &str) -> bool {
+        let now = self.clock.monotonic();
+        let mut asked = lock(&self.asked);
+        asked.unknown.retain(|(_, until)| now < *until);
+        let is_known = asked.unknown.iter().any(|(unknown, _)| **unknown == *id);
+        if is_known || asked.last.is_some_and(|last| now < last + COOL_DOWN) {
+            return false;
+        }
+        asked.last = Some(now);
+        asked.unknown.push((id.into(), now + UNKNOWN_FOR));
+        self.wanted.notify_one();
+        true
+    }
+}
+
+impl Drop for RemoteKeys {
+    fn drop(&mut self) {
+        if let Some(task) = lock(&self.task).take() {
+            task.abort();
+        }
+    }
+}
+
+impl fmt::Debug for RemoteKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteKeys").field("location", &self.shared.location).finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,71 @@
+//! The task that fetches.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::client::Cause;
+use super::fetch::Known;
+use super::{Held, Shared};
+use crate::trace;
+use crate::validator::jwt::KeySet;
+use crate::validator::jwt::jwk::Origin;
+
+/// The pause after the first failure; doubled up to [`LONGEST_PAUSE`].
+const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Fetches for ever: one attempt after the other, so that none overtakes another.
+pub(super) async fn run(shared: Arc<Shared>) {
+    let mut known = Known::default();
+    let mut body = Bytes::new();
+    let mut pause = SHORTEST_PAUSE;
+    // Requests wait for it from now on.
+    shared.attempts.send_modify(|attempts| attempts.started = attempts.finished);
+    loop {
+        shared.attempts.send_modify(|attempts| attempts.started += 1);
+        let outcome = attempt(&shared, &mut known, &mut body).await;
+        let wait = match &outcome {
+            Ok(lifetime) => {
+                pause = SHORTEST_PAUSE;
+                *lifetime * 4 / 5
+            }
+            Err(failure) => {
+                trace::keys_failed(&shared.location, failure);
+                known.forget();
+                let wait = pause;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                wait
+            }
+        };
+        shared.attempts.send_modify(|attempts| {
+            attempts.finished = attempts.started;
+            attempts.failure = outcome.err().map(|failure| failure.to_string().into());
+        });
+        let _ = tokio::time::timeout(wait, shared.wanted.notified()).await;
+    }
+}
+
+async fn attempt(shared: &Shared, known: &mut Known, body: &mut Bytes) -> Result<Duration, Cause> {
+    let fetched = known.fetch(&shared.location, &*shared.client, shared.allows_http).await?;
+    let changed = fetched.body.filter(|new| *new != *body);
+    let keys = match &changed {
+        Some(text) => Some(Arc::new(KeySet::read(text, &shared.algorithms, Origin::Remote)?)),
+        None => None,
+    };
+    if let Some(keys) = &keys {
+        trace::keys_fetched(&shared.location, keys);
+    }
+    let fresh_until = shared.clock.monotonic() + fetched.lifetime;
+    let mut held = shared.held.write().unwrap_or_else(PoisonError::into_inner);
+    match (keys, &mut *held) {
+        (Some(keys), held) => *held = Some(Held { keys, fresh_until }),
+        (None, Some(held)) => held.fresh_until = fresh_until,
+        (None, None) => return Err("the answer is empty".into()),
+    }
+    if let Some(text) = changed {
+        *body = text;
+    }
+    Ok(fetched.lifetime)
+}
