@@ -50,7 +50,10 @@ impl Hand {
 /// `Ok`, or the kind and the reason of the refusal.
 async fn verdict(jwt: &Jwt, token: &str) -> Result<(), (RejectionKind, Reason)> {
     match jwt.validate(BearerToken::new(token)).await {
-        Ok(token) => Ok(drop(token.unwrap())),
+        Ok(token) => {
+            token.unwrap();
+            Ok(())
+        }
         Err(rejection) => Err((rejection.kind(), rejection.reason())),
     }
 }
