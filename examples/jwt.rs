@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     if std::env::var_os("ANY_JWT").is_some() {
         jwt = jwt.profile(Profile::AnyJwt); // for issuers whose access tokens are typed `JWT`
     }
-    let jwt = jwt.build()?;
+    let jwt = jwt.build().map_err(|mistakes| mistakes.to_string())?;
 
     // Not needed: the first request would fetch the keys. So they are there before it.
     if tokio::time::timeout(Duration::from_secs(2), jwt.ready()).await.is_err() {

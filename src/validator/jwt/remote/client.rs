@@ -21,10 +21,22 @@ pub(crate) type Cause = Box<dyn Error + Send + Sync>;
 /// ```ignore
 /// let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
 /// let client = move |request: http::Request<()>| {
-///     let answer = http.get(request.uri().to_string()).headers(request.headers().clone()).send();
+///     let http = http.clone();
 ///     async move {
-///         let (head, body) = http::Response::from(answer.await?).into_parts();
-///         Ok::<_, reqwest::Error>(http::Response::from_parts(head, reqwest::Response::from(http::Response::new(body)).bytes().await?))
+///         let (head, ()) = request.into_parts();
+///         let mut answer = http.get(head.uri.to_string()).headers(head.headers).send().await?;
+///         let mut response = http::Response::new(bytes::Bytes::new());
+///         *response.status_mut() = answer.status();
+///         *response.headers_mut() = answer.headers().clone();
+///         let mut body = Vec::new();
+///         while let Some(chunk) = answer.chunk().await? {
+///             body.extend_from_slice(&chunk);
+///             if body.len() > 512 * 1024 {
+///                 return Err("the key set is too long".into());
+///             }
+///         }
+///         *response.body_mut() = body.into();
+///         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(response)
 ///     }
 /// };
 /// ```
