@@ -1,4 +1,5 @@
 //! What must not show: secrets in `Debug` and `Display`, and anything of a request in an answer.
+#![cfg(feature = "testing")]
 
 mod support;
 

@@ -208,10 +208,11 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        match self.layer.check(request.extensions()) {
-            Ok(()) => RequireFuture::Calling { inner: self.inner.call(request) },
-            Err(rejection) => RequireFuture::Refused { rejection: Some(rejection) },
-        }
+        let state = match self.layer.check(request.extensions()) {
+            Ok(()) => State::Calling { inner: self.inner.call(request) },
+            Err(rejection) => State::Refused { rejection: Some(rejection) },
+        };
+        RequireFuture { state }
     }
 }
 
@@ -229,13 +230,16 @@ impl<S: fmt::Debug, I, F> fmt::Debug for RequiredService<S, I, F> {
 
 pin_project! {
     /// The future of [`RequiredService`].
-    #[project = RequireProjection]
-    #[allow(missing_docs)]
-    #[derive(Debug)]
-    pub enum RequireFuture<F> {
-        #[doc(hidden)]
+    pub struct RequireFuture<F> {
+        #[pin]
+        state: State<F>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<F> {
         Refused { rejection: Option<Rejection> },
-        #[doc(hidden)]
         Calling { #[pin] inner: F },
     }
 }
@@ -247,12 +251,18 @@ where
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project() {
-            RequireProjection::Refused { rejection } => {
+        match self.project().state.project() {
+            StateProjection::Refused { rejection } => {
                 let rejection = rejection.take().expect("a future must not be polled after it is ready");
                 Poll::Ready(Ok(draw::undrawn(rejection)))
             }
-            RequireProjection::Calling { inner } => inner.poll(cx),
+            StateProjection::Calling { inner } => inner.poll(cx),
         }
+    }
+}
+
+impl<F> fmt::Debug for RequireFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequireFuture").finish_non_exhaustive()
     }
 }
