@@ -89,7 +89,7 @@ where
                     };
                     let (mut service, mut request) = waiting.take().expect(POLLED_AGAIN);
                     let (authenticated, granted) = Authenticated::by(granted);
-                    request.extensions_mut().insert(authenticated);
+                    authenticated.insert_into(request.extensions_mut());
                     let inner = service.call(request);
                     this.state.set(State::Calling { inner, granted: Some(granted) });
                 }

@@ -55,18 +55,25 @@ impl<I> Authenticated<I> {
 }
 
 impl<I: Clone + Send + Sync + 'static> Authenticated<I> {
-    /// Finds the identity of a request, or `None` if it passed as nobody under
+    /// Puts it into a request. The nearest layer wins: one that demands an identity takes the place of one further out
+    /// that did not, and the other way round [`of`](Self::of) looks for the optional one first.
+    pub(crate) fn insert_into(self, extensions: &mut Extensions) {
+        extensions.remove::<Authenticated<Option<I>>>();
+        extensions.insert(self);
+    }
+
+    /// Finds the identity of a request, by the nearest layer, or `None` if it passed as nobody under
     /// [`optional`](crate::Authenticator::optional).
     ///
     /// # Errors
     ///
     /// No layer that grants an `I` is around the service: 500, whose cause names the type.
     pub fn of(extensions: &Extensions) -> Result<Option<Self>, Rejection> {
-        if let Some(found) = extensions.get::<Self>() {
-            return Ok(Some(found.clone()));
+        if let Some(found) = extensions.get::<Authenticated<Option<I>>>() {
+            return Ok(found.clone().transpose());
         }
-        match extensions.get::<Authenticated<Option<I>>>() {
-            Some(found) => Ok(found.clone().transpose()),
+        match extensions.get::<Self>() {
+            Some(found) => Ok(Some(found.clone())),
             None => Err(Rejection::misconfigured(format!(
                 "no AuthenticateLayer that grants `{}` is around this service; add it outside, or correct the type",
                 type_name::<I>()

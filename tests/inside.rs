@@ -319,3 +319,27 @@ async fn what_several_layers_passed_over_is_kept_together() {
     assert_eq!(answer.body, "alice");
     assert_eq!(answer.extensions.get::<PassedOver>().unwrap().findings().len(), 2, "one of each layer");
 }
+
+#[tokio::test]
+async fn of_two_layers_that_grant_the_same_identity_the_nearest_wins() {
+    let bob = || {
+        let keys = Tokens::new();
+        keys.insert(KEY, "bob").unwrap();
+        ApiKey::new("r").validated_by(keys)
+    };
+    let token = [("authorization", bearer())];
+    // Outside alice is demanded, inside a key is optional: without one it is nobody, and not alice.
+    let inner_optional = ServiceBuilder::new()
+        .layer(AuthenticateLayer::new(by_bearer()))
+        .layer(AuthenticateLayer::new(bob().optional()))
+        .service(service_fn(whoami));
+    assert_eq!(through(inner_optional.clone(), &token).await.body, "nobody");
+    assert_eq!(through(inner_optional, &both_good()).await.body, "bob");
+    // Outside a key is optional, inside alice is demanded.
+    let inner_required = ServiceBuilder::new()
+        .layer(AuthenticateLayer::new(bob().optional()))
+        .layer(AuthenticateLayer::new(by_bearer()))
+        .service(service_fn(whoami));
+    assert_eq!(through(inner_required.clone(), &token).await.body, "alice");
+    assert_eq!(through(inner_required, &both_good()).await.body, "alice");
+}
