@@ -8,12 +8,16 @@ mod api_key;
 mod authorization;
 mod basic;
 mod bearer;
+mod client_addr;
 mod read;
 
 pub use api_key::{ApiKey, ApiKeyValue};
 pub use authorization::authorization;
 pub use basic::{Basic, Password, UserPassword};
 pub use bearer::{Bearer, BearerToken};
+pub use client_addr::{
+    ClientAddr, ClientIp, ForwardedBy, ForwardedByError, PeerAddr, TrustedProxies, Walk, WalkEnd,
+};
 pub use read::{cookie, header};
 
 /// How credentials travel: where they stand in a request, and how a client is asked for them.

@@ -13,12 +13,14 @@ pub mod jwt;
 compile_error!(
     "JWT needs a library for signatures: enable the feature `jwt-aws-lc` (recommended) or `jwt-rust-crypto`"
 );
+mod networks;
 mod tokens;
 mod users;
 mod with_state;
 
 pub use entropy::WeakToken;
 pub use from_service::FromService;
+pub use networks::{IpAllowlist, NetworkMistake, Networks, NetworksError};
 pub use tokens::Tokens;
 pub use users::Users;
 pub use with_state::{WithState, with_state};

@@ -1,0 +1,186 @@
+//! The client's address as a scheme.
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
+
+use http::{Extensions, request::Parts};
+
+mod node;
+mod proxies;
+mod walk;
+
+pub use proxies::{ForwardedBy, ForwardedByError, TrustedProxies};
+pub use walk::{Walk, WalkEnd};
+
+use super::Scheme;
+use crate::{Challenge, Finding, IntoRealm, Reason, Rejection};
+
+/// The client's address: the peer's, or behind [trusted proxies](TrustedProxies) the one that they vouch for.
+///
+/// | what is there | the client sees |
+/// |---|---|
+/// | the peer's address is not in the request's extensions | 503: the server's mistake, whose remedy is in the log |
+/// | the proxies' header names no address | 403 |
+/// | an address | what the validator says, such as [`IpAllowlist`](crate::validator::IpAllowlist) |
+///
+/// The peer's address is looked for as [`PeerAddr`] and as [`SocketAddr`] in the extensions. For axum, serve with
+/// `into_make_service_with_connect_info::<SocketAddr>()`, and say where it is:
+///
+/// ```
+/// use std::net::SocketAddr;
+/// use axum::extract::ConnectInfo;
+/// use tower_authn::{Scheme, scheme::ClientAddr, validator::{IpAllowlist, Networks}};
+///
+/// let office = ClientAddr::new()
+///     .peer_from(|extensions| extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip()))
+///     .validated_by(IpAllowlist::new(Networks::private()));
+/// # let _ = office;
+/// ```
+///
+/// An acceptor of the PROXY protocol puts a [`PeerAddr`] with what the protocol says into the extensions. A Unix socket has no
+/// address: put the [`PeerAddr`] there that it should count as, such as the loopback's.
+#[derive(Clone)]
+#[must_use]
+pub struct ClientAddr {
+    peer: fn(&Extensions) -> Option<IpAddr>,
+    proxies: Option<TrustedProxies>,
+    challenge: Option<Challenge>,
+}
+
+impl ClientAddr {
+    /// Makes the scheme: the peer's own address, whatever headers say.
+    pub fn new() -> Self {
+        Self { peer, proxies: None, challenge: None }
+    }
+
+    /// Says where the peer's address is among a request's extensions.
+    pub fn peer_from(self, peer: fn(&Extensions) -> Option<IpAddr>) -> Self {
+        Self { peer, ..self }
+    }
+
+    /// Believes proxies.
+    pub fn behind(self, proxies: TrustedProxies) -> Self {
+        Self { proxies: Some(proxies), ..self }
+    }
+
+    /// Offers a challenge, `ClientAddr realm="…"`, so that a refusal can be a 401; see
+    /// [`IpAllowlist::challenged`](crate::validator::IpAllowlist::challenged).
+    ///
+    /// # Panics
+    ///
+    /// A literal that is no [`Realm`](crate::Realm).
+    #[track_caller]
+    pub fn challenged(self, realm: impl IntoRealm) -> Self {
+        let challenge = Challenge::new("ClientAddr").param("realm", realm.into_realm().as_str()).build().ok();
+        Self { challenge, ..self }
+    }
+
+    /// Returns the client's address, for logs and throttles.
+    ///
+    /// # Errors
+    ///
+    /// As for a request: 503 or 403.
+    pub fn of(&self, head: &Parts) -> Result<ClientIp, Rejection> {
+        self.explain(head)
+            .map(|walk| walk.client())?
+            .map(ClientIp)
+            .ok_or_else(|| Rejection::forbidden().with_reason(Reason::AddressUnknown))
+    }
+
+    /// Returns how the address was found: which hops were believed, and why it ended.
+    ///
+    /// # Errors
+    ///
+    /// The peer's address is not there.
+    pub fn explain(&self, head: &Parts) -> Result<Walk, Rejection> {
+        let peer = (self.peer)(&head.extensions).ok_or_else(|| {
+            Rejection::unavailable().with_reason(Reason::AddressUnknown).because(
+                "the peer's address is not in the request's extensions: add a `PeerAddr` where connections are \
+                 accepted, or say where it is by `ClientAddr::peer_from`",
+            )
+        })?;
+        Ok(walk::walk(peer.to_canonical(), self.proxies.as_ref(), &head.headers))
+    }
+}
+
+impl Default for ClientAddr {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Scheme for ClientAddr {
+    type Credentials = ClientIp;
+
+    fn name(&self) -> &'static str {
+        "ClientAddr"
+    }
+
+    fn extract(&self, head: &mut Parts) -> Result<Option<ClientIp>, Rejection> {
+        self.of(head).map(Some)
+    }
+
+    fn challenge(&self, _: Option<&Finding>) -> Option<Challenge> {
+        self.challenge.clone()
+    }
+}
+
+impl fmt::Debug for ClientAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientAddr")
+            .field("proxies", &self.proxies)
+            .field("challenge", &self.challenge)
+            .finish_non_exhaustive()
+    }
+}
+
+fn peer(extensions: &Extensions) -> Option<IpAddr> {
+    let peer = extensions.get::<PeerAddr>().map(|peer| peer.0);
+    peer.or_else(|| extensions.get::<SocketAddr>().map(SocketAddr::ip))
+}
+
+/// The peer's address, as whoever accepts connections puts it into a request's extensions.
+///
+/// ```
+/// use tower_authn::scheme::PeerAddr;
+///
+/// let mut request = http::Request::new(());
+/// request.extensions_mut().insert(PeerAddr("192.0.2.7".parse()?));
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerAddr(pub IpAddr);
+
+/// A client's address, as it was believed. IPv4-mapped IPv6 addresses are IPv4.
+///
+/// ```
+/// use tower_authn::Authenticated;
+/// use tower_authn::scheme::ClientIp;
+///
+/// async fn whence(client: Authenticated<ClientIp>) -> String {
+///     format!("You come from {}.", *client)
+/// }
+/// # let _ = whence;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ClientIp(IpAddr);
+
+impl ClientIp {
+    /// Makes one, for tests of validators.
+    pub fn new(address: IpAddr) -> Self {
+        Self(address.to_canonical())
+    }
+
+    /// Returns the address.
+    pub fn addr(self) -> IpAddr {
+        self.0
+    }
+}
+
+impl fmt::Display for ClientIp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,107 @@
+use std::net::IpAddr;
+
+use http::{HeaderMap, HeaderName};
+
+use super::{ForwardedBy, TrustedProxies, node};
+
+/// The longest header, in bytes, and the most hops that are looked at.
+const MAX_LEN: usize = 8 * 1024;
+const MAX_HOPS: usize = 32;
+
+/// How a client's address was found: from the peer, past trusted proxies, to the first that is not one. For operators.
+///
+/// ```
+/// use http::Request;
+/// use tower_authn::scheme::{ClientAddr, ForwardedBy, PeerAddr, TrustedProxies, WalkEnd};
+///
+/// let mut request = Request::get("/").header("x-forwarded-for", "6.6.6.6, 192.0.2.7").body(())?;
+/// request.extensions_mut().insert(PeerAddr("10.0.0.1".parse()?));
+/// let proxies = TrustedProxies::networks("10.0.0.0/8".parse()?, ForwardedBy::XForwardedFor);
+/// let walk = ClientAddr::new().behind(proxies).explain(&request.into_parts().0).expect("a peer");
+///
+/// assert_eq!(walk.client(), Some("192.0.2.7".parse()?)); // and not what the client wrote itself
+/// assert_eq!((walk.proxies(), walk.end()), (&["10.0.0.1".parse()?][..], WalkEnd::NotAProxy));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Walk {
+    proxies: Vec<IpAddr>,
+    client: Option<IpAddr>,
+    end: WalkEnd,
+}
+
+/// Why a walk ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WalkEnd {
+    /// At an address that is no trusted proxy's: the client's.
+    NotAProxy,
+    /// A trusted proxy named nobody: there is no header, or it holds too few addresses. No address.
+    HeaderEnded,
+    /// At something that is no address, such as `unknown` or an obfuscated name. No address.
+    NoAddress,
+    /// The header is longer than 8 KiB, or names more than 32 proxies. No address.
+    TooLong,
+}
+
+impl Walk {
+    /// Returns the client's address, if there is one that can be believed.
+    pub fn client(&self) -> Option<IpAddr> {
+        self.client
+    }
+
+    /// Returns the trusted proxies, the peer first.
+    pub fn proxies(&self) -> &[IpAddr] {
+        &self.proxies
+    }
+
+    /// Returns why it ended.
+    pub fn end(&self) -> WalkEnd {
+        self.end
+    }
+}
+
+pub(super) fn walk(peer: IpAddr, proxies: Option<&TrustedProxies>, headers: &HeaderMap) -> Walk {
+    let Some(proxies) = proxies.filter(|proxies| proxies.trust(0, peer)) else {
+        return Walk { proxies: Vec::new(), client: Some(peer), end: WalkEnd::NotAProxy };
+    };
+    let ended = |passed, end| Walk { proxies: passed, client: None, end };
+    let mut passed = vec![peer];
+    let Ok(hops) = hops(headers, proxies.header) else { return ended(passed, WalkEnd::TooLong) };
+    for hop in hops.into_iter().rev() {
+        let Some(address) = hop.map(|address| address.to_canonical()) else {
+            return ended(passed, WalkEnd::NoAddress);
+        };
+        if !proxies.trust(passed.len(), address) {
+            return Walk { proxies: passed, client: Some(address), end: WalkEnd::NotAProxy };
+        }
+        if passed.len() == MAX_HOPS {
+            return ended(passed, WalkEnd::TooLong);
+        }
+        passed.push(address);
+    }
+    ended(passed, WalkEnd::HeaderEnded)
+}
+
+struct TooLong;
+
+/// The addresses of all lines of the header, joined; `None` for what is none.
+fn hops(headers: &HeaderMap, header: ForwardedBy) -> Result<Vec<Option<IpAddr>>, TooLong> {
+    let name: HeaderName = header.name();
+    let length: usize = headers.get_all(&name).iter().map(|line| line.len()).sum();
+    if length > MAX_LEN {
+        return Err(TooLong);
+    }
+    let lines = headers.get_all(&name).iter().map(|line| line.to_str().ok());
+    Ok(match header {
+        ForwardedBy::XForwardedFor => lines
+            .flat_map(|line| match line {
+                Some(line) => line.split(',').map(|entry| node::loose(entry.trim())).collect(),
+                None => vec![None],
+            })
+            .collect(),
+        ForwardedBy::Forwarded => {
+            lines.flat_map(|line| line.and_then(node::forwarded).unwrap_or_else(|| vec![None])).collect()
+        }
+    })
+}

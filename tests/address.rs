@@ -1,0 +1,347 @@
+//! Client addresses: rule 18, and rows 20 to 22.
+
+mod support;
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use http::Request;
+use proptest::prelude::*;
+use support::{Answered, Body, secrets::*, send, whoami};
+use tower::{Layer as _, service_fn};
+use tower_authn::{
+    AuthenticateLayer, Authenticator, BearerToken, Reason, Rejection, RejectionKind, Scheme as _,
+    scheme::{Bearer, ClientAddr, ForwardedBy, PeerAddr, TrustedProxies, WalkEnd},
+    validator::{IpAllowlist, Networks},
+};
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn networks(text: &str) -> Networks {
+    text.parse().unwrap()
+}
+
+fn asked(peer: Option<&str>, headers: &[(&str, &str)]) -> Request<Body> {
+    let mut request = support::request(headers);
+    if let Some(peer) = peer {
+        request.extensions_mut().insert(PeerAddr(ip(peer)));
+    }
+    request
+}
+
+fn behind(header: ForwardedBy) -> ClientAddr {
+    ClientAddr::new().behind(TrustedProxies::networks(networks("10.0.0.0/8, fd00::/8"), header))
+}
+
+/// Whom a request with these lines of the header is believed to come from, by way of the proxy 10.0.0.1.
+fn believed(header: ForwardedBy, lines: &[&str]) -> (Option<IpAddr>, WalkEnd) {
+    let name = if header == ForwardedBy::Forwarded { "forwarded" } else { "x-forwarded-for" };
+    let headers: Vec<_> = lines.iter().map(|line| (name, *line)).collect();
+    let walk = behind(header).explain(&asked(Some("10.0.0.1"), &headers).into_parts().0).unwrap();
+    (walk.client(), walk.end())
+}
+
+#[track_caller]
+fn x_forwarded_for(lines: &[&str], client: Option<&str>) {
+    assert_eq!(believed(ForwardedBy::XForwardedFor, lines).0, client.map(ip), "{lines:?}");
+}
+
+#[track_caller]
+fn forwarded(lines: &[&str], client: Option<&str>) {
+    assert_eq!(believed(ForwardedBy::Forwarded, lines).0, client.map(ip), "{lines:?}");
+}
+
+// ===== rule 18 =====
+
+#[test]
+fn rule_18_without_proxies_no_header_is_believed() {
+    let headers = [("x-forwarded-for", "6.6.6.6"), ("forwarded", "for=6.6.6.6"), ("x-real-ip", "6.6.6.6")];
+    let head = asked(Some("192.0.2.7"), &headers).into_parts().0;
+    assert_eq!(ClientAddr::new().of(&head).unwrap().addr(), ip("192.0.2.7"));
+    // Nor is it if the peer is no trusted proxy, or if it is another header.
+    assert_eq!(behind(ForwardedBy::XForwardedFor).of(&head).unwrap().addr(), ip("192.0.2.7"));
+    let head = asked(Some("10.0.0.1"), &[("forwarded", "for=6.6.6.6")]).into_parts().0;
+    let walk = behind(ForwardedBy::XForwardedFor).explain(&head).unwrap();
+    assert_eq!((walk.client(), walk.end()), (None, WalkEnd::HeaderEnded));
+}
+
+#[test]
+fn rule_18_the_walk_goes_from_the_right_past_trusted_proxies() {
+    x_forwarded_for(&["192.0.2.7"], Some("192.0.2.7"));
+    x_forwarded_for(&["6.6.6.6, 192.0.2.7"], Some("192.0.2.7"));
+    x_forwarded_for(&["6.6.6.6, 192.0.2.7, 10.0.0.2,10.0.0.3"], Some("192.0.2.7"));
+    x_forwarded_for(&["6.6.6.6", "192.0.2.7", "10.0.0.2"], Some("192.0.2.7"));
+    x_forwarded_for(&["192.0.2.7, fd00::2"], Some("192.0.2.7"));
+    x_forwarded_for(&["192.0.2.7, ::ffff:10.0.0.2"], Some("192.0.2.7"));
+    x_forwarded_for(&["::ffff:192.0.2.7"], Some("192.0.2.7"));
+    x_forwarded_for(&["192.0.2.7:1234"], Some("192.0.2.7"));
+    x_forwarded_for(&["2001:db8::7"], Some("2001:db8::7"));
+    x_forwarded_for(&["[2001:db8::7]:443, 10.0.0.2"], Some("2001:db8::7"));
+    x_forwarded_for(&["unknown, garbage, 192.0.2.7"], Some("192.0.2.7"));
+}
+
+#[test]
+fn rule_18_what_is_no_address_on_the_walk_is_refused() {
+    let bad = [
+        "",
+        ",",
+        "192.0.2.7,",
+        "192.0.2.7,,10.0.0.2",
+        "unknown",
+        "_hidden",
+        "192.0.2",
+        "0300.0.2.7",
+        "192.0.02.7",
+        "3221225991",
+        "0xc0000207",
+        "192.0.2.7:",
+        "192.0.2.7:99999",
+        "192.0.2.7:12 34",
+        "fe80::1%eth0",
+        "[2001:db8::7",
+        "2001:db8::7]",
+        "\"192.0.2.7\"",
+        "192.0.2.7;proto=http",
+        "localhost",
+        "10.0.0.2 192.0.2.7",
+    ];
+    for line in bad {
+        assert_eq!(believed(ForwardedBy::XForwardedFor, &[line]), (None, WalkEnd::NoAddress), "{line:?}");
+    }
+    assert_eq!(believed(ForwardedBy::XForwardedFor, &[]), (None, WalkEnd::HeaderEnded));
+    assert_eq!(believed(ForwardedBy::XForwardedFor, &["10.0.0.2, 10.0.0.3"]), (None, WalkEnd::HeaderEnded));
+    assert_eq!(believed(ForwardedBy::XForwardedFor, &[&",".repeat(8193)]), (None, WalkEnd::TooLong));
+    assert_eq!(
+        believed(ForwardedBy::XForwardedFor, &[&["10.0.0.2"; 40].join(",")]),
+        (None, WalkEnd::TooLong)
+    );
+}
+
+#[test]
+fn rule_18_forwarded_is_read_as_rfc_7239_has_it() {
+    forwarded(&["for=192.0.2.7"], Some("192.0.2.7"));
+    forwarded(&["For=\"[2001:db8::7]:4711\""], Some("2001:db8::7"));
+    forwarded(&["for=192.0.2.7;proto=http;by=203.0.113.43"], Some("192.0.2.7"));
+    forwarded(&["for=6.6.6.6, for=192.0.2.7 , for=10.0.0.2"], Some("192.0.2.7"));
+    forwarded(&["for=6.6.6.6", "for=192.0.2.7;host=\"a,b;c\\\"\""], Some("192.0.2.7"));
+    forwarded(&["for=\"192.0.2.7:80\""], Some("192.0.2.7"));
+    forwarded(&["proto=https;for=192.0.2.7, ,"], Some("192.0.2.7"));
+    let bad = [
+        "for=unknown",
+        "for=_hidden",
+        "for=",
+        "for",
+        "by=192.0.2.7",
+        "for=192.0.2.7;for=192.0.2.8",
+        "for=2001:db8::7",
+        "for=\"192.0.2.7",
+        "for=\"2001:db8::7\"",
+        "for=192.0.2.7 x",
+        "for = 192.0.2.7",
+        "=192.0.2.7",
+        "for=\"[fe80::1%25eth0]\"",
+        // A quote that the client opened swallows what the proxy appended: nobody can say what is whose.
+        "for=6.6.6.6;x=\", for=192.0.2.7",
+    ];
+    for line in bad {
+        assert_eq!(believed(ForwardedBy::Forwarded, &[line]).0, None, "{line:?}");
+    }
+}
+
+#[test]
+fn rule_18_a_number_of_hops() {
+    let two = || ClientAddr::new().behind(TrustedProxies::hops(2, ForwardedBy::XForwardedFor));
+    let of =
+        |line: &str| two().of(&asked(Some("203.0.113.1"), &[("x-forwarded-for", line)]).into_parts().0).ok();
+    assert_eq!(of("6.6.6.6, 192.0.2.7, 198.51.100.1").map(|client| client.addr()), Some(ip("192.0.2.7")));
+    assert_eq!(of("198.51.100.1"), None, "one hop is missing");
+}
+
+proptest! {
+    /// Whatever the client writes in front, the address is one that a trusted hop vouched for, or none.
+    #[test]
+    fn no_header_makes_an_address_appear_that_nobody_vouched_for(
+        forged in "[ -~]{0,60}",
+        by_forwarded in any::<bool>(),
+    ) {
+        let (header, appended) = if by_forwarded {
+            (ForwardedBy::Forwarded, "for=192.0.2.7")
+        } else {
+            (ForwardedBy::XForwardedFor, "192.0.2.7")
+        };
+        for lines in [vec![format!("{forged}, {appended}")], vec![forged.clone(), appended.to_owned()]] {
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            let (client, _) = believed(header, &lines);
+            prop_assert!(client.is_none() || client == Some(ip("192.0.2.7")), "{:?}: {:?}", lines, client);
+        }
+    }
+}
+
+// ===== networks =====
+
+#[test]
+fn networks_are_read_from_text_and_all_mistakes_are_told_at_once() {
+    let list = networks(
+        "10.0.0.0/8 # office\n\n192.0.2.1, 2001:db8::/32\n198.51.100.3-198.51.100.9\n::ffff:172.16.0.0/108",
+    );
+    for inside in ["10.255.0.1", "192.0.2.1", "2001:db8:1::", "198.51.100.9", "172.31.0.1", "::ffff:10.0.0.1"]
+    {
+        assert!(list.contains(ip(inside)), "{inside}");
+    }
+    for outside in ["11.0.0.0", "192.0.2.2", "2001:db9::", "198.51.100.10", "172.32.0.0", "::10.0.0.1"] {
+        assert!(!list.contains(ip(outside)), "{outside}");
+    }
+    let text = "10.0.0.0/8\n10.1.2.3/16\n1.2.3.4/33, office\n2001:db8::1/32 # x\n9.0.0.2-9.0.0.1\n1.2.3.4-::5\n010.0.0.1\n10.0.0.0/08";
+    let error = text.parse::<Networks>().unwrap_err();
+    let lines: Vec<_> = error.mistakes().iter().map(tower_authn::validator::NetworkMistake::line).collect();
+    assert_eq!(lines, [2, 3, 3, 4, 5, 6, 7, 8]);
+    let text = error.to_string();
+    assert!(text.contains("10.1.0.0/16 is meant") && text.contains("2001:db8::/32 is meant"), "{text}");
+}
+
+#[test]
+fn networks_of_nothing_contain_nobody_and_everything_is_seen() {
+    assert!(networks("# nothing").is_empty() && !Networks::none().contains(ip("127.0.0.1")));
+    assert!(networks("0.0.0.0/0").is_everything() && networks("::/0").is_everything());
+    assert!(networks("0.0.0.0/1, 128.0.0.0/1").is_everything(), "by halves");
+    assert!(!Networks::private().is_everything());
+    assert!(networks("0.0.0.0/0").contains(ip("255.255.255.255")) && networks("::/0").contains(ip("ffff::")));
+    assert!(Networks::loopback().contains(ip("::1")) && Networks::link_local().contains(ip("fe80::1")));
+    assert!(
+        Networks::documentation().contains(ip("203.0.113.9")) && Networks::private().contains(ip("fd00::1"))
+    );
+}
+
+proptest! {
+    /// Against the plain meaning of the words, on a small piece of the address space.
+    #[test]
+    fn union_and_difference_are_those_of_sets(
+        first in prop::collection::vec((0_u8..64, 0_u8..8), 0..8),
+        second in prop::collection::vec((0_u8..64, 0_u8..8), 0..8),
+    ) {
+        let list = |ranges: &[(u8, u8)]| {
+            let texts: Vec<_> = ranges.iter().map(|(start, length)| format!("10.0.0.{start}-10.0.0.{}", start + length)).collect();
+            networks(&texts.join(","))
+        };
+        let holds = |ranges: &[(u8, u8)], at: u8| ranges.iter().any(|(start, length)| (*start..=start + length).contains(&at));
+        let (union, difference) = (list(&first).union(&list(&second)), list(&first).difference(&list(&second)));
+        for at in 0..80 {
+            let address = ip(&format!("10.0.0.{at}"));
+            prop_assert_eq!(list(&first).contains(address), holds(&first, at));
+            prop_assert_eq!(union.contains(address), holds(&first, at) || holds(&second, at));
+            prop_assert_eq!(difference.contains(address), holds(&first, at) && !holds(&second, at));
+        }
+    }
+}
+
+#[test]
+fn difference_at_the_ends_of_the_address_space() {
+    let all = networks("0.0.0.0/0, ::/0");
+    let rest =
+        all.difference(&networks("0.0.0.0, 255.255.255.255, ::, ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"));
+    assert!(rest.contains(ip("0.0.0.1")) && rest.contains(ip("255.255.255.254")) && rest.contains(ip("::1")));
+    assert!(
+        !rest.contains(ip("0.0.0.0")) && !rest.contains(ip("255.255.255.255")) && !rest.contains(ip("::"))
+    );
+    assert!(all.difference(&all).is_empty());
+}
+
+// ===== answers =====
+
+fn office(list: IpAllowlist) -> impl Authenticator<Identity = &'static str> {
+    ClientAddr::new().validated_by(list).map(|_| "office")
+}
+
+fn list() -> IpAllowlist {
+    IpAllowlist::new(networks("10.0.0.0/8"))
+}
+
+async fn answer(
+    authenticator: impl Authenticator<Identity = &'static str>,
+    request: Request<Body>,
+) -> Answered {
+    send(AuthenticateLayer::new(authenticator).layer(service_fn(whoami)), request).await
+}
+
+#[tokio::test]
+async fn row_20_an_address_that_is_not_allowed_is_403_or_as_configured() {
+    assert_eq!(answer(office(list()), asked(Some("10.1.2.3"), &[])).await.body, "office");
+    assert_eq!(answer(office(list()), asked(Some("::ffff:10.1.2.3"), &[])).await.body, "office");
+    let refused = answer(office(list()), asked(Some("192.0.2.7"), &[])).await;
+    assert_eq!((refused.status.as_u16(), refused.challenges()), (403, vec![]));
+    assert_eq!(refused.extensions.get::<Rejection>().unwrap().reason(), Reason::AddressNotAllowed);
+    let hidden = answer(office(list().concealed()), asked(Some("192.0.2.7"), &[])).await;
+    assert_eq!((hidden.status.as_u16(), hidden.body.as_str()), (404, ""));
+    let challenged =
+        ClientAddr::new().challenged("office").validated_by(list().challenged()).map(|_| "office");
+    let challenged = answer(challenged, asked(Some("192.0.2.7"), &[])).await;
+    assert_eq!(
+        (challenged.status.as_u16(), challenged.challenges()),
+        (401, vec![r#"ClientAddr realm="office""#])
+    );
+    let nobody = answer(office(IpAllowlist::new(Networks::none())), asked(Some("10.1.2.3"), &[])).await;
+    assert_eq!(nobody.status, 403, "an empty list denies all");
+}
+
+#[tokio::test]
+async fn row_20_an_address_unknown_behind_a_proxy_chain_is_403() {
+    let office = behind(ForwardedBy::XForwardedFor).validated_by(list()).map(|_| "office");
+    let unknown = answer(office, asked(Some("10.0.0.1"), &[("x-forwarded-for", "unknown")])).await;
+    assert_eq!(unknown.status, 403);
+    assert_eq!(unknown.extensions.get::<Rejection>().unwrap().reason(), Reason::AddressUnknown);
+}
+
+#[tokio::test]
+async fn row_20_a_missing_peer_is_the_servers_mistake_503() {
+    let answer = answer(office(list()), asked(None, &[("x-forwarded-for", "10.0.0.1")])).await;
+    assert_eq!(answer.status, 503);
+    let rejection = answer.extensions.get::<Rejection>().unwrap();
+    assert_eq!(rejection.kind(), RejectionKind::Unavailable);
+    assert!(rejection.to_string().contains("ClientAddr::peer_from"), "the remedy: {rejection}");
+}
+
+#[tokio::test]
+async fn row_21_address_or_credentials() {
+    let either = || office(list()).or(by_bearer()).or(by_basic());
+    let asked_for = answer(either(), asked(Some("192.0.2.7"), &[])).await;
+    assert_eq!(asked_for.challenges(), [r#"Bearer realm="r""#, r#"Basic realm="r", charset="UTF-8""#]);
+    assert_eq!(asked_for.status, 401);
+    assert_eq!(
+        answer(either(), asked(Some("192.0.2.7"), &[("authorization", &bearer())])).await.body,
+        "alice"
+    );
+    assert_eq!(answer(either(), asked(Some("10.0.0.7"), &[])).await.body, "office");
+}
+
+#[tokio::test]
+async fn row_22_address_and_credentials_and_nothing_is_looked_up_for_a_refused_address() {
+    let looked_up = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&looked_up);
+    let counted = Bearer::new("r").validated_by(move |_: BearerToken| {
+        count.fetch_add(1, Ordering::SeqCst);
+        async { Ok::<_, Rejection>(Some("alice")) }
+    });
+    let both = Arc::new(AuthenticateLayer::new(office(list()).and(counted).map(|(_, user)| user)));
+    let ask = async |peer| {
+        send(both.layer(service_fn(whoami)), asked(Some(peer), &[("authorization", "Bearer x")])).await
+    };
+    assert_eq!((ask("192.0.2.7").await.status.as_u16(), looked_up.load(Ordering::SeqCst)), (403, 0));
+    assert_eq!((ask("10.0.0.7").await.body.as_str(), looked_up.load(Ordering::SeqCst)), ("alice", 1));
+}
+
+#[tokio::test]
+async fn a_list_is_replaced_while_requests_run() {
+    let list = list();
+    let service = AuthenticateLayer::new(office(list.clone())).layer(service_fn(whoami));
+    assert_eq!(send(service.clone(), asked(Some("192.0.2.7"), &[])).await.status, 403);
+    list.replace(networks("192.0.2.0/24"));
+    assert_eq!(send(service.clone(), asked(Some("192.0.2.7"), &[])).await.status, 200);
+    assert_eq!(send(service, asked(Some("10.0.0.7"), &[])).await.status, 403);
+}
