@@ -260,6 +260,14 @@ impl Challenges {
         }
     }
 
+    /// Keeps the names of the schemes, and offers nothing.
+    pub(crate) fn silent(mut self) -> Self {
+        for offer in self.few.iter_mut().flatten().chain(&mut self.more) {
+            offer.challenge = None;
+        }
+        self
+    }
+
     /// Whether there is anything to offer.
     pub(crate) fn any(&self) -> bool {
         self.offers().any(|offer| offer.challenge.is_some())

@@ -250,6 +250,14 @@ async fn and_one_half_alone_is_incomplete_and_asks_for_the_other() {
 }
 
 #[tokio::test]
+async fn and_beside_an_alternative_of_the_same_scheme_still_asks_for_its_other_half() {
+    // The key is refused by the first alternative, and good for the second, which lacks its token.
+    let either = key_that(Rejection::forbidden).or(by_key().and(by_bearer()).map(|(_, user)| user));
+    let answer = ask(either, &[("x-api-key", KEY)]).await;
+    assert_eq!((answer.status.as_u16(), answer.challenges()[0]), (401, r#"Bearer realm="r""#));
+}
+
+#[tokio::test]
 async fn and_optional_one_half_alone_is_refused_both_absent_pass() {
     let both = || by_key().and(by_bearer()).map(|(_, user)| user);
     assert_eq!(ask_optional(both(), &[]).await.status.as_u16(), 200);

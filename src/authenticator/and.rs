@@ -56,19 +56,16 @@ impl<A: Authenticator, B: Authenticator> Authenticator for And<A, B> {
     }
 
     /// Offers what the half has to offer that turned the request away; if neither was looked at, the first that has
-    /// anything to offer.
+    /// anything to offer. Where another alternative has findings under the same names, it cannot be told, and both offer.
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges) {
         let first = Challenges::offered(&self.first, rejection);
         let second = Challenges::offered(&self.second, rejection);
-        let (offered, silent) = if first.own(rejection) || (first.any() && !second.own(rejection)) {
-            (first, second)
-        } else {
-            (second, first)
+        let (first_offers, second_offers) = match (first.own(rejection), second.own(rejection)) {
+            (false, false) => (first.any(), !first.any()),
+            owned => owned,
         };
-        challenges.append(offered);
-        for scheme in silent.schemes() {
-            challenges.add(scheme, None);
-        }
+        challenges.append(if first_offers { first } else { first.silent() });
+        challenges.append(if second_offers { second } else { second.silent() });
     }
 }
 

@@ -17,12 +17,17 @@ pub struct Example {
 impl Example {
     /// Starts an example on a free port, and waits until it listens.
     pub fn start(name: &str, environment: &[(&str, &str)]) -> Self {
+        Self::start_at("127.0.0.1:0", name, environment)
+    }
+
+    /// Starts an example on this address, and waits until it listens.
+    pub fn start_at(address: &str, name: &str, environment: &[(&str, &str)]) -> Self {
         let mut program = std::env::current_exe().unwrap();
         program.pop(); // deps
         program.pop();
         program.extend(["examples", name]);
         let mut child = died_with_stdin(&program)
-            .env("ADDR", "127.0.0.1:0")
+            .env("ADDR", address)
             .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -12,6 +12,7 @@ use tower_authn::{AuthenticateLayer, Authenticated, Authenticator, Respond};
 pub mod chromium;
 pub mod example;
 pub mod mint;
+pub mod nginx;
 pub mod openid;
 #[cfg(feature = "jwt-aws-lc")]
 pub mod provider;
