@@ -25,6 +25,15 @@ pub(crate) fn rejected(rejection: &Rejection, status: StatusCode) {
 #[cfg(not(feature = "tracing"))]
 pub(crate) fn rejected(_: &Rejection, _: StatusCode) {}
 
+/// What is legal about a configuration, and hardly meant; at warn, when it is configured.
+#[cfg(feature = "tracing")]
+pub(crate) fn warned(warning: crate::validator::AddressWarning) {
+    tracing::warn!(target: "tower_authn", "{warning}");
+}
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) fn warned(_: crate::validator::AddressWarning) {}
+
 /// What became of an issuer's keys on the network, at debug; those that could not be used, and failures, at warn.
 #[cfg(all(feature = "jwt", feature = "tracing"))]
 mod keys {

@@ -15,9 +15,10 @@ use proptest::prelude::*;
 use support::{Answered, Body, secrets::*, send, whoami};
 use tower::{Layer as _, service_fn};
 use tower_authn::{
-    AuthenticateLayer, Authenticator, BearerToken, Reason, Rejection, RejectionKind, Scheme as _,
-    scheme::{Bearer, ClientAddr, ForwardedBy, PeerAddr, TrustedProxies, WalkEnd},
-    validator::{IpAllowlist, Networks},
+    AuthenticateLayer, Authenticated, Authenticator, BearerToken, Reason, Rejection, RejectionKind,
+    Scheme as _,
+    scheme::{Bearer, ClientAddr, ClientIp, ForwardedBy, PeerAddr, TrustedProxies, WalkEnd},
+    validator::{AddressWarning, IpAllowlist, IpAllowlistLayer, Networks},
 };
 
 fn ip(text: &str) -> IpAddr {
@@ -344,4 +345,50 @@ async fn a_list_is_replaced_while_requests_run() {
     list.replace(networks("192.0.2.0/24"));
     assert_eq!(send(service.clone(), asked(Some("192.0.2.7"), &[])).await.status, 200);
     assert_eq!(send(service, asked(Some("10.0.0.7"), &[])).await.status, 403);
+}
+
+// ===== the layer of its own, and warnings =====
+
+#[tokio::test]
+async fn the_layer_of_its_own_is_the_same_layer() {
+    let layer = IpAllowlistLayer::new(ClientAddr::new(), list());
+    let ask = async |peer| send(layer.layer(service_fn(whence)), asked(Some(peer), &[])).await;
+    async fn whence(request: Request<Body>) -> Result<http::Response<Body>, std::convert::Infallible> {
+        let client = Authenticated::<ClientIp>::of(request.extensions()).unwrap().unwrap();
+        Ok(http::Response::new(Body::from(client.to_string())))
+    }
+    let inside = ask("10.0.0.7").await;
+    assert_eq!((inside.body.as_str(), inside.one("cache-control")), ("10.0.0.7", Some("private")));
+    assert_eq!(ask("192.0.2.7").await.status, 403);
+}
+
+#[test]
+fn what_is_hardly_meant_is_warned_of() {
+    let proxies = |text| TrustedProxies::networks(networks(text), ForwardedBy::Forwarded).warning();
+    assert_eq!(IpAllowlist::new(networks("::/0")).warning(), Some(AddressWarning::AllowsEverything));
+    assert_eq!(list().warning(), None);
+    assert_eq!(proxies("0.0.0.0/0"), Some(AddressWarning::TrustsEverything));
+    assert_eq!(proxies(""), Some(AddressWarning::TrustsNobody));
+    assert_eq!(TrustedProxies::hops(0, ForwardedBy::Forwarded).warning(), Some(AddressWarning::TrustsNobody));
+    assert_eq!(proxies("10.0.0.1"), None);
+}
+
+proptest! {
+    /// The crate rfc7239 is an independent parser of `Forwarded`.
+    #[test]
+    fn forwarded_is_read_as_an_independent_parser_reads_it(
+        elements in prop::collection::vec(
+            (prop::sample::select(vec!["192.0.2.7", "\"[2001:db8::7]\"", "\"[2001:db8::7]:80\"", "\"192.0.2.8:443\"", "unknown", "_x"]), any::<bool>()),
+            1..5,
+        ),
+    ) {
+        let line: Vec<_> = elements.iter().map(|(node, proto)| format!("for={node}{}", if *proto { ";proto=https" } else { "" })).collect();
+        let line = line.join(", ");
+        let last = rfc7239::parse(&line).map(Result::unwrap).last().unwrap();
+        let expected = match last.forwarded_for.unwrap().name {
+            rfc7239::NodeName::Ip(address) => Some(address),
+            _ => None,
+        };
+        prop_assert_eq!(believed(ForwardedBy::Forwarded, &[&line]).0, expected, "{}", line);
+    }
 }

@@ -6,6 +6,9 @@ pub mod choosing {}
 #[doc = include_str!("layering.md")]
 pub mod layering {}
 
+#[doc = include_str!("addresses.md")]
+pub mod addresses {}
+
 #[doc = include_str!("security.md")]
 pub mod security {}
 

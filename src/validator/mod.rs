@@ -20,7 +20,7 @@ mod with_state;
 
 pub use entropy::WeakToken;
 pub use from_service::FromService;
-pub use networks::{IpAllowlist, NetworkMistake, Networks, NetworksError};
+pub use networks::{AddressWarning, IpAllowlist, IpAllowlistLayer, NetworkMistake, Networks, NetworksError};
 pub use tokens::Tokens;
 pub use users::Users;
 pub use with_state::{WithState, with_state};

@@ -1,7 +1,7 @@
 //! nginx in front of a server, one hop or several.
 
 use std::{
-    io::Write as _,
+    fmt::Write as _,
     net::{TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -31,7 +31,8 @@ impl Nginx {
         for (index, location) in locations.iter().enumerate() {
             let next = ports.get(index + 1).map_or(upstream.to_owned(), |port| format!("127.0.0.1:{port}"));
             let port = ports[index];
-            servers += &format!(
+            let _ = write!(
+                servers,
                 "server {{ listen 127.0.0.1:{port}; listen [::1]:{port}; location / {{ {location} proxy_pass http://{next}; }} }}\n"
             );
         }
@@ -43,7 +44,7 @@ impl Nginx {
             folder.display()
         );
         let file = folder.join("nginx.conf");
-        std::fs::File::create(&file).unwrap().write_all(configuration.as_bytes()).unwrap();
+        std::fs::write(&file, configuration).unwrap();
         let child = super::example::died_with_stdin(&PathBuf::from("nginx"))
             .args(["-e", &format!("{}/err.log", folder.display()), "-p", folder.to_str().unwrap(), "-c"])
             .arg(&file)

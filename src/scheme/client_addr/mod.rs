@@ -62,6 +62,7 @@ impl ClientAddr {
 
     /// Believes proxies.
     pub fn behind(self, proxies: TrustedProxies) -> Self {
+        proxies.warning().into_iter().for_each(crate::trace::warned);
         Self { proxies: Some(proxies), ..self }
     }
 

@@ -2,7 +2,7 @@ use std::{error::Error, fmt, net::IpAddr, str::FromStr};
 
 use http::{HeaderName, header};
 
-use crate::validator::Networks;
+use crate::validator::{AddressWarning, Networks};
 
 /// The proxies whose word is taken for where a request comes from, and the one header in which they give it.
 ///
@@ -37,6 +37,16 @@ impl TrustedProxies {
     /// Trusts so many proxies in front, whatever their addresses; none of them may be reached by going around another.
     pub fn hops(count: usize, header: ForwardedBy) -> Self {
         Self { trusted: Trusted::Hops(count), header }
+    }
+
+    /// Returns what is legal about them, and hardly meant.
+    pub fn warning(&self) -> Option<AddressWarning> {
+        match &self.trusted {
+            Trusted::Networks(networks) if networks.is_everything() => Some(AddressWarning::TrustsEverything),
+            Trusted::Networks(networks) if networks.is_empty() => Some(AddressWarning::TrustsNobody),
+            Trusted::Hops(0) => Some(AddressWarning::TrustsNobody),
+            Trusted::Networks(_) | Trusted::Hops(_) => None,
+        }
     }
 
     /// Whether the address at so many hops from here is a proxy's; 0 is the peer.

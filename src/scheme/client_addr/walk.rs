@@ -88,7 +88,7 @@ struct TooLong;
 /// The addresses of all lines of the header, joined; `None` for what is none.
 fn hops(headers: &HeaderMap, header: ForwardedBy) -> Result<Vec<Option<IpAddr>>, TooLong> {
     let name: HeaderName = header.name();
-    let length: usize = headers.get_all(&name).iter().map(|line| line.len()).sum();
+    let length: usize = headers.get_all(&name).iter().map(http::HeaderValue::len).sum();
     if length > MAX_LEN {
         return Err(TooLong);
     }

@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc};
 
 use arc_swap::ArcSwap;
 
-use super::Networks;
+use super::{AddressWarning, Networks};
 use crate::{Reason, Rejection, Validator, scheme::ClientIp};
 
 /// Lets clients in by their address. The list may be replaced while requests run, without a lock; clones share it.
@@ -38,7 +38,14 @@ enum Denial {
 impl IpAllowlist {
     /// Allows these networks. An empty set allows nobody.
     pub fn new(networks: Networks) -> Self {
-        Self { networks: Arc::new(ArcSwap::from_pointee(networks)), denial: Denial::Forbidden }
+        let list = Self { networks: Arc::new(ArcSwap::from_pointee(networks)), denial: Denial::Forbidden };
+        list.warning().into_iter().for_each(crate::trace::warned);
+        list
+    }
+
+    /// Returns what is legal about the list, and hardly meant.
+    pub fn warning(&self) -> Option<AddressWarning> {
+        self.networks.load().is_everything().then_some(AddressWarning::AllowsEverything)
     }
 
     /// Answers 404, so that it is not told that there is something.
@@ -57,6 +64,7 @@ impl IpAllowlist {
     /// Replaces the list, for requests from now on.
     pub fn replace(&self, networks: Networks) {
         self.networks.store(Arc::new(networks));
+        self.warning().into_iter().for_each(crate::trace::warned);
     }
 
     /// Returns the list as it is now.

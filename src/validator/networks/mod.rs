@@ -3,11 +3,15 @@
 use std::{fmt, net::IpAddr, str::FromStr};
 
 mod allowlist;
+mod layer;
 mod parse;
 mod ranges;
+mod warning;
 
 pub use allowlist::IpAllowlist;
+pub use layer::IpAllowlistLayer;
 pub use parse::{NetworkMistake, NetworksError};
+pub use warning::AddressWarning;
 
 use parse::{Entry, entry};
 use ranges::Ranges;

@@ -38,7 +38,7 @@ impl<N: Number> Ranges<N> {
         for (first, last) in ranges {
             match merged.last_mut() {
                 Some(before) if before.1.next().is_none_or(|next| first <= next) => {
-                    before.1 = before.1.max(last)
+                    before.1 = before.1.max(last);
                 }
                 _ => merged.push((first, last)),
             }
@@ -59,29 +59,25 @@ impl<N: Number> Ranges<N> {
     pub(super) fn difference(&self, other: &Self) -> Self {
         let mut rest = Vec::new();
         let mut holes = other.0.iter().copied().peekable();
-        for &(mut first, last) in &self.0 {
-            let mut open = true;
-            while let Some(&(from, to)) = holes.peek() {
-                if to < first {
-                    holes.next();
-                    continue;
-                }
-                if from > last {
+        for &(first, last) in &self.0 {
+            // Where what is left of this range begins, if anything is.
+            let mut start = Some(first);
+            while let (Some(from), Some(&(hole, end))) = (start, holes.peek()) {
+                if hole > last {
                     break;
                 }
-                if let Some(before) = from.previous().filter(|before| first <= *before) {
-                    rest.push((first, before));
+                if let Some(before) = hole.previous().filter(|before| from <= *before) {
+                    rest.push((from, before));
                 }
-                match to.next().filter(|next| *next <= last) {
-                    Some(next) => first = next,
-                    None => {
-                        open = false;
-                        break;
-                    }
+                if end >= from {
+                    start = end.next().filter(|next| *next <= last);
+                }
+                if end <= last {
+                    holes.next();
                 }
             }
-            if open {
-                rest.push((first, last));
+            if let Some(from) = start {
+                rest.push((from, last));
             }
         }
         Self(rest)

@@ -1,0 +1,43 @@
+use tower_layer::Layer;
+
+use super::IpAllowlist;
+use crate::{
+    Authenticate, AuthenticateLayer, authenticator::ValidatedBy, respond::Negotiate, scheme::ClientAddr,
+};
+
+/// Lets clients in by their address alone: an [`AuthenticateLayer`] for where nothing else is asked for.
+///
+/// Handlers may take `Authenticated<ClientIp>`. For an address *or* credentials, or both, combine
+/// [`ClientAddr`] as any scheme.
+///
+/// ```
+/// use tower_authn::{scheme::ClientAddr, validator::{IpAllowlist, IpAllowlistLayer, Networks}};
+///
+/// let layer = IpAllowlistLayer::new(ClientAddr::new(), IpAllowlist::new(Networks::loopback()));
+/// # let _ = layer;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct IpAllowlistLayer<R = Negotiate>(AuthenticateLayer<ValidatedBy<ClientAddr, IpAllowlist>, R>);
+
+impl IpAllowlistLayer {
+    /// Makes the layer.
+    pub fn new(client: ClientAddr, list: IpAllowlist) -> Self {
+        Self(AuthenticateLayer::new(ValidatedBy::new(client, list)))
+    }
+}
+
+impl<R> IpAllowlistLayer<R> {
+    /// Lets something else draw the answers; see [`AuthenticateLayer::respond_with`].
+    pub fn respond_with<T>(self, responder: T) -> IpAllowlistLayer<T> {
+        IpAllowlistLayer(self.0.respond_with(responder))
+    }
+}
+
+impl<S, R> Layer<S> for IpAllowlistLayer<R> {
+    type Service = Authenticate<S, ValidatedBy<ClientAddr, IpAllowlist>, R>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        self.0.layer(inner)
+    }
+}
