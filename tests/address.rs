@@ -161,7 +161,7 @@ fn rule_18_a_number_of_hops() {
     let two = || ClientAddr::new().behind(TrustedProxies::hops(2, ForwardedBy::XForwardedFor));
     let of =
         |line: &str| two().of(&asked(Some("203.0.113.1"), &[("x-forwarded-for", line)]).into_parts().0).ok();
-    assert_eq!(of("6.6.6.6, 192.0.2.7, 198.51.100.1").map(|client| client.addr()), Some(ip("192.0.2.7")));
+    assert_eq!(of("6.6.6.6, 192.0.2.7, 198.51.100.1").map(ClientIp::addr), Some(ip("192.0.2.7")));
     assert_eq!(of("198.51.100.1"), None, "one hop is missing");
 }
 
@@ -351,12 +351,12 @@ async fn a_list_is_replaced_while_requests_run() {
 
 #[tokio::test]
 async fn the_layer_of_its_own_is_the_same_layer() {
-    let layer = IpAllowlistLayer::new(ClientAddr::new(), list());
-    let ask = async |peer| send(layer.layer(service_fn(whence)), asked(Some(peer), &[])).await;
     async fn whence(request: Request<Body>) -> Result<http::Response<Body>, std::convert::Infallible> {
         let client = Authenticated::<ClientIp>::of(request.extensions()).unwrap().unwrap();
         Ok(http::Response::new(Body::from(client.to_string())))
     }
+    let layer = IpAllowlistLayer::new(ClientAddr::new(), list());
+    let ask = async |peer| send(layer.layer(service_fn(whence)), asked(Some(peer), &[])).await;
     let inside = ask("10.0.0.7").await;
     assert_eq!((inside.body.as_str(), inside.one("cache-control")), ("10.0.0.7", Some("private")));
     assert_eq!(ask("192.0.2.7").await.status, 403);
@@ -384,7 +384,7 @@ proptest! {
     ) {
         let line: Vec<_> = elements.iter().map(|(node, proto)| format!("for={node}{}", if *proto { ";proto=https" } else { "" })).collect();
         let line = line.join(", ");
-        let last = rfc7239::parse(&line).map(Result::unwrap).last().unwrap();
+        let last = rfc7239::parse(&line).map(Result::unwrap).next_back().unwrap();
         let expected = match last.forwarded_for.unwrap().name {
             rfc7239::NodeName::Ip(address) => Some(address),
             _ => None,

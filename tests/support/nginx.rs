@@ -31,9 +31,9 @@ impl Nginx {
         for (index, location) in locations.iter().enumerate() {
             let next = ports.get(index + 1).map_or(upstream.to_owned(), |port| format!("127.0.0.1:{port}"));
             let port = ports[index];
-            let _ = write!(
+            let _ = writeln!(
                 servers,
-                "server {{ listen 127.0.0.1:{port}; listen [::1]:{port}; location / {{ {location} proxy_pass http://{next}; }} }}\n"
+                "server {{ listen 127.0.0.1:{port}; listen [::1]:{port}; location / {{ {location} proxy_pass http://{next}; }} }}"
             );
         }
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
