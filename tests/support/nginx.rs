@@ -33,7 +33,7 @@ impl Nginx {
             let port = ports[index];
             let _ = writeln!(
                 servers,
-                "server {{ listen 127.0.0.1:{port}; listen [::1]:{port}; location / {{ {location} proxy_pass http://{next}; }} }}"
+                "server {{ listen 127.0.0.1:{port}; location / {{ {location} proxy_pass http://{next}; }} }}"
             );
         }
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
