@@ -290,7 +290,7 @@ impl Challenges {
     }
 
     /// Keeps what goes with the kind of the rejection and with who asked.
-    pub(crate) fn fit(mut self, rejection: &Rejection, asked: &Asked, basic: BasicForScripts) -> Self {
+    pub(crate) fn fit(&mut self, rejection: &Rejection, asked: &Asked, basic: BasicForScripts) {
         match rejection.kind() {
             RejectionKind::StepUp
             | RejectionKind::Malformed
@@ -303,12 +303,11 @@ impl Challenges {
             | RejectionKind::Unavailable
             | RejectionKind::Throttled
             | RejectionKind::Forbidden
-            | RejectionKind::Concealed => return Self::default(),
+            | RejectionKind::Concealed => return *self = Self::default(),
         }
         if basic == BasicForScripts::Hidden && asked.is_script() {
             self.hide_basic();
         }
-        self
     }
 
     /// Leaves Basic out; where nothing else remains, renames it, since a 401 needs a challenge.

@@ -39,9 +39,10 @@ pub(crate) fn undrawn<B: Default>(rejection: Rejection) -> Response<B> {
     response
 }
 
-/// Lets the responder draw the body, and sets everything that the protocol prescribes.
+/// Lets the responder draw the body, and sets everything that the protocol prescribes. The caller puts the rejection
+/// into the extensions.
 pub(crate) fn draw<B, R: Respond<B>>(
-    rejection: Rejection,
+    rejection: &Rejection,
     challenges: &Challenges,
     asked: &Asked,
     responder: &R,
@@ -53,15 +54,14 @@ pub(crate) fn draw<B, R: Respond<B>>(
         && matches!(response.status(), StatusCode::FOUND | StatusCode::SEE_OTHER)
         && response.headers().contains_key(header::LOCATION);
     if redirects {
-        own_headers(response.headers_mut(), &rejection, &Challenges::default());
+        own_headers(response.headers_mut(), rejection, &Challenges::default());
     } else {
         *response.status_mut() = status;
-        own_headers(response.headers_mut(), &rejection, challenges);
+        own_headers(response.headers_mut(), rejection, challenges);
     }
     if let Some(content_type) = asked.grpc() {
         trailers_only(&mut response, rejection.kind(), content_type);
     }
-    response.extensions_mut().insert(rejection);
     response
 }
 
@@ -120,9 +120,9 @@ fn own_headers(headers: &mut HeaderMap, rejection: &Rejection, challenges: &Chal
         }
     }
     headers.remove(header::WWW_AUTHENTICATE);
-    for challenge in challenges.iter() {
+    challenges.iter().for_each(|challenge| {
         headers.append(header::WWW_AUTHENTICATE, challenge.header_value().clone());
-    }
+    });
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     match rejection.retry_after() {
         Some(wait) => headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait))),

@@ -86,10 +86,9 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         R: Respond<B>,
     {
         let challenges = Challenges::offered(&*self.authenticator, &rejection);
-        let response = self.draw(rejection, challenges, asked);
-        if let Some(rejection) = response.extensions().get() {
-            crate::trace::rejected(rejection, response.status());
-        }
+        let mut response = self.draw(&rejection, challenges, asked);
+        crate::trace::rejected(&rejection, response.status());
+        response.extensions_mut().insert(rejection);
         response
     }
 
@@ -115,7 +114,8 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         };
         let mut response = inner;
         if draft > undrawn.draft {
-            let drawn = self.draw(rejection.clone(), challenges, asked);
+            let mut drawn = self.draw(&rejection, challenges, asked);
+            drawn.extensions_mut().insert(rejection.clone());
             response = draw_over(response, drawn);
             if undrawn.draft == Draft::Blank && rejection.kind() != crate::RejectionKind::Misconfigured {
                 crate::trace::rejected(&rejection, response.status());
@@ -133,16 +133,18 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
             Bare401::Left => Challenges::default(),
             Bare401::Completed => {
                 let rejection = Rejection::missing();
-                Challenges::offered(&*self.authenticator, &rejection).fit(&rejection, asked, self.basic)
+                let mut challenges = Challenges::offered(&*self.authenticator, &rejection);
+                challenges.fit(&rejection, asked, self.basic);
+                challenges
             }
         }
     }
 
-    fn draw<B>(&self, rejection: Rejection, challenges: Challenges, asked: &Asked) -> http::Response<B>
+    fn draw<B>(&self, rejection: &Rejection, mut challenges: Challenges, asked: &Asked) -> http::Response<B>
     where
         R: Respond<B>,
     {
-        let challenges = challenges.fit(&rejection, asked, self.basic);
+        challenges.fit(rejection, asked, self.basic);
         draw(rejection, &challenges, asked, &*self.responder)
     }
 }

@@ -51,6 +51,9 @@ impl Challenged {
 
     /// Lets a responder draw it.
     pub fn respond_with<B, R: Respond<B>>(self, responder: &R) -> Response<B> {
-        draw::draw(Rejection::missing(), &self.challenges, &self.asked, responder)
+        let rejection = Rejection::missing();
+        let mut response = draw::draw(&rejection, &self.challenges, &self.asked, responder);
+        response.extensions_mut().insert(rejection);
+        response
     }
 }
