@@ -60,14 +60,6 @@ impl Basic {
     pub fn or_latin1(self) -> Self {
         Self { charset: Charset::Utf8OrLatin1, ..self }
     }
-
-    fn text(&self, bytes: &[u8]) -> Option<String> {
-        match (std::str::from_utf8(bytes), self.charset) {
-            (Ok(text), _) => Some(text.to_owned()),
-            (Err(_), Charset::Utf8OrLatin1) => Some(bytes.iter().copied().map(char::from).collect()),
-            (Err(_), Charset::Utf8) => None,
-        }
-    }
 }
 
 impl Scheme for Basic {
@@ -96,7 +88,15 @@ impl Scheme for Basic {
             return Err(refused(Reason::Malformed));
         }
         // One charset for both halves: the client encoded them as one text.
-        let text = self.text(&decoded).map(Zeroizing::new).ok_or_else(|| refused(Reason::NotText))?;
+        let latin1;
+        let text = match (std::str::from_utf8(&decoded), self.charset) {
+            (Ok(text), _) => text,
+            (Err(_), Charset::Utf8OrLatin1) => {
+                latin1 = from_latin1(&decoded);
+                &latin1
+            }
+            (Err(_), Charset::Utf8) => return Err(refused(Reason::NotText)),
+        };
         let Some((user, password)) = text.split_once(':') else { return Err(refused(Reason::Malformed)) };
         Ok(Some(UserPassword::new(user, password)))
     }
@@ -104,6 +104,13 @@ impl Scheme for Basic {
     fn challenge(&self, _: Option<&Finding>) -> Option<Challenge> {
         self.challenge.clone()
     }
+}
+
+/// With room for all from the start, since a text that grows leaves copies behind that are not wiped.
+fn from_latin1(bytes: &[u8]) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(2 * bytes.len()));
+    text.extend(bytes.iter().copied().map(char::from));
+    text
 }
 
 // ===== impl UserPassword =====

@@ -20,13 +20,19 @@ use crate::{Reason, Rejection};
 /// # Ok::<(), http::Error>(())
 /// ```
 pub fn header<'a>(head: &'a mut Parts, name: &HeaderName) -> Result<Option<&'a HeaderValue>, Rejection> {
-    let Some(value) = head.headers.get_mut(name) else { return Ok(None) };
-    value.set_sensitive(true);
-    if head.headers.get_all(name).iter().nth(1).is_some() {
+    let mut values = head.headers.get_all(name).iter();
+    if values.next().is_none() {
+        return Ok(None);
+    }
+    if values.next().is_some() {
         mark_sensitive(head, name);
         return Err(Rejection::malformed().with_reason(Reason::Repeated));
     }
-    Ok(head.headers.get(name))
+    let value = head.headers.get_mut(name);
+    Ok(value.map(|value| {
+        value.set_sensitive(true);
+        &*value
+    }))
 }
 
 /// Returns the value of a cookie, and marks all cookies as sensitive. Names compare exactly.

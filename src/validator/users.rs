@@ -1,7 +1,5 @@
 use std::{collections::HashMap, fmt};
 
-use subtle::ConstantTimeEq as _;
-
 use super::{
     Validator,
     digest::{self, Digest},
@@ -48,7 +46,7 @@ impl<I: Clone + Send + Sync + 'static> Validator<UserPassword> for Users<I> {
         let sent = digest::of(credentials.password().expose());
         let known = self.0.get(credentials.user());
         // For an unknown user, the digest is compared with itself, and the result not used.
-        let equal = bool::from(known.map_or(&sent, |(digest, _)| digest).ct_eq(&sent));
+        let equal = digest::are_equal(known.map_or(&sent, |(digest, _)| digest), &sent);
         match known {
             Some((_, identity)) if equal => Ok(Some(identity.clone())),
             Some(_) => Err(Rejection::invalid().with_reason(Reason::WrongPassword)),
