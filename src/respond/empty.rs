@@ -16,6 +16,7 @@ use super::{Answer, Respond};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Empty;
 
+#[diagnostic::do_not_recommend]
 impl<B: Default> Respond<B> for Empty {
     fn respond(&self, _: &Answer<'_>) -> Response<B> {
         Response::new(B::default())

@@ -21,6 +21,7 @@ use crate::RejectionKind;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Html;
 
+#[diagnostic::do_not_recommend]
 impl<B: From<Bytes>> Respond<B> for Html {
     fn respond(&self, answer: &Answer<'_>) -> Response<B> {
         let mut response = with_body(answer, "text/html; charset=utf-8", PAGES.of(answer));

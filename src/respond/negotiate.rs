@@ -17,6 +17,7 @@ use super::{Answer, Html, Plain, ProblemJson, Respond, accept::Format};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Negotiate;
 
+#[diagnostic::do_not_recommend]
 impl<B: From<Bytes>> Respond<B> for Negotiate {
     fn respond(&self, answer: &Answer<'_>) -> Response<B> {
         match answer.asked().format() {

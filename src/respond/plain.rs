@@ -15,6 +15,7 @@ use super::{Answer, Respond, with_body};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Plain;
 
+#[diagnostic::do_not_recommend]
 impl<B: From<Bytes>> Respond<B> for Plain {
     fn respond(&self, answer: &Answer<'_>) -> Response<B> {
         with_body(answer, "text/plain; charset=utf-8", Bytes::from_static(answer.sentence().as_bytes()))

@@ -35,6 +35,7 @@ static DOCUMENTS: LazyLock<Bodies> = LazyLock::new(|| {
     })
 });
 
+#[diagnostic::do_not_recommend]
 impl<B: From<Bytes>> Respond<B> for ProblemJson {
     fn respond(&self, answer: &Answer<'_>) -> Response<B> {
         with_body(answer, "application/problem+json", DOCUMENTS.of(answer))
