@@ -20,9 +20,9 @@ use http_body_util::Full;
 use sha2::{Digest as _, Sha256};
 use tower::{Layer as _, Service, service_fn};
 use tower_authn::{
-    AuthenticateLayer, Authenticator, Scheme as _, Tokens, Users,
+    AuthenticateLayer, Authenticator, Scheme as _, Tokens, Users, Validator,
     respond::ProblemJson,
-    scheme::{ApiKey, Basic, Bearer},
+    scheme::{ApiKey, ApiKeyValue, Basic, Bearer},
 };
 use tower_http::auth::AsyncRequireAuthorizationLayer;
 
@@ -58,6 +58,7 @@ fn cases() -> Vec<Case> {
     };
     vec![
         ("bare service", Box::new(move || calls(service_fn(inner), Some(bearer())))),
+        ("bare service, nothing sent", Box::new(move || calls(service_fn(inner), None))),
         (
             "tower-http, accepted",
             Box::new(move || calls(tower_http().layer(service_fn(inner)), Some(bearer()))),
@@ -94,6 +95,9 @@ fn cases() -> Vec<Case> {
             "API key of 100,000, accepted",
             Box::new(move || calls(layer(by_key(100_000)).layer(service_fn(inner)), Some(key()))),
         ),
+        ("look-up of one key", Box::new(|| look_ups(tokens(1), || ApiKeyValue::new(TOKEN)))),
+        ("look-up in 100,000 keys", Box::new(|| look_ups(tokens(100_000), || ApiKeyValue::new(TOKEN)))),
+        ("Basic parsed and looked up", Box::new(move || extractions(by_basic(), basic()))),
         (
             "one SHA-256 of a token",
             Box::new(|| {
@@ -151,13 +155,38 @@ where
                 request.headers_mut().insert(*name, value.clone());
             }
             let _ = service.poll_ready(&mut context);
-            match pin!(service.call(request)).poll(&mut context) {
-                Poll::Ready(response) => drop(black_box(response)),
-                Poll::Pending => panic!("nothing here waits"),
-            }
+            drop(black_box(now(pin!(service.call(request)))));
         }
     };
     Box::new(run)
+}
+
+/// The validator alone, without scheme and layer.
+fn look_ups<C: 'static>(validator: impl Validator<C>, credentials: fn() -> C) -> Run {
+    Box::new(move |times| {
+        for _ in 0..times {
+            drop(black_box(now(pin!(validator.validate(black_box(credentials()))))));
+        }
+    })
+}
+
+/// Scheme and validator, without layer, over one head.
+fn extractions(authenticator: impl Authenticator, (name, value): (&'static str, String)) -> Run {
+    Box::new(move |times| {
+        let (mut head, ()) = Request::get("/").header(name, &value).body(()).expect("a request").into_parts();
+        for _ in 0..times {
+            let Ok(Some(credentials)) = authenticator.extract(&mut head) else { panic!("nothing is found") };
+            drop(black_box(now(pin!(authenticator.validate(credentials)))));
+        }
+    })
+}
+
+/// Runs a future that never waits.
+fn now<F: Future>(future: Pin<&mut F>) -> F::Output {
+    match future.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("nothing here waits"),
+    }
 }
 
 fn main() {
