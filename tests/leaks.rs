@@ -6,11 +6,11 @@ mod support;
 use std::fmt::Debug;
 
 use support::{ask_layer, secrets::*};
-use tower::{Layer as _, service_fn};
+use tower::{Layer as _, Service as _, service_fn};
 use tower_authn::{
-    AuthenticateLayer, Authenticated, Authenticator, BearerToken, Granted, Rejection, RequireLayer,
+    AnyOf, AuthenticateLayer, Authenticated, Authenticator, BearerToken, Granted, Rejection, RequireLayer,
     Scheme as _, Users,
-    respond::{Html, Negotiate, Plain, ProblemJson},
+    respond::{Empty, Html, Negotiate, Plain, ProblemJson},
     scheme::{ApiKeyValue, Basic, Bearer, Password, UserPassword},
     validator::FromService,
     with_state,
@@ -45,11 +45,19 @@ fn credentials_validators_and_stacks_show_no_secret() {
     hides(&either().optional());
     hides(&bearer().and(bearer()));
     hides(&bearer().map(str::len).require(|_| true));
+    hides(&bearer().and_then(|name| async move { Ok::<_, Rejection>(Some(name)) }));
     hides(&bearer().boxed());
+    hides(&AnyOf::try_from(vec![bearer().boxed(), bearer().boxed()]).unwrap());
     let layer = AuthenticateLayer::new(either());
     hides(&layer);
     hides(&layer.layer("a service"));
-    hides(&RequireLayer::new(|user: &String| user == "carol"));
+    let token = format!("Bearer {SECRET}");
+    let called =
+        layer.layer(service_fn(support::whoami)).call(support::request(&[("authorization", &token)]));
+    hides(&called);
+    let required = RequireLayer::new(|user: &String| user == "carol");
+    hides(&required);
+    hides(&required.layer("a service"));
     hides(&Granted::new("carol", "Basic"));
     hides(&Authenticated::assume("carol"));
 }
@@ -97,6 +105,7 @@ async fn answers_reflect_nothing_of_the_request() {
             ask_layer(AuthenticateLayer::new(all()).respond_with(ProblemJson), headers).await,
             ask_layer(AuthenticateLayer::new(all()).respond_with(Html), headers).await,
             ask_layer(AuthenticateLayer::new(all()).respond_with(Plain), headers).await,
+            ask_layer(AuthenticateLayer::new(all()).respond_with(Empty), headers).await,
         ];
         for answer in answers {
             assert!(matches!(answer.status.as_u16(), 400 | 401));
