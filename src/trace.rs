@@ -64,3 +64,29 @@ mod keys {
 
 #[cfg(feature = "jwt")]
 pub(crate) use keys::{keys_failed, keys_fetched};
+
+/// Whether the users of a file were read anew, at debug, or stay as they were, at warn.
+#[cfg(all(feature = "passwords", feature = "tracing"))]
+mod users {
+    use std::path::Path;
+
+    use crate::validator::passwords::HtpasswdError;
+
+    pub(crate) fn users_read(path: &Path, users: usize) {
+        tracing::debug!(target: "tower_authn", path = %path.display(), users, "users read");
+    }
+
+    pub(crate) fn users_not_read(error: &HtpasswdError) {
+        tracing::warn!(target: "tower_authn", "users not read, those of before stay: {error}");
+    }
+}
+
+#[cfg(all(feature = "passwords", not(feature = "tracing")))]
+mod users {
+    pub(crate) fn users_read<P: ?Sized>(_: &P, _: usize) {}
+
+    pub(crate) fn users_not_read<E>(_: &E) {}
+}
+
+#[cfg(feature = "passwords")]
+pub(crate) use users::{users_not_read, users_read};

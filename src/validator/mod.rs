@@ -14,6 +14,8 @@ compile_error!(
     "JWT needs a library for signatures: enable the feature `jwt-aws-lc` (recommended) or `jwt-rust-crypto`"
 );
 mod networks;
+#[cfg(feature = "passwords")]
+pub mod passwords;
 mod tokens;
 mod users;
 mod with_state;

@@ -1,0 +1,213 @@
+use std::{
+    fmt,
+    num::NonZeroUsize,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    thread::available_parallelism,
+    time::Duration,
+};
+
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+
+use super::{
+    HashError, PasswordHash,
+    hash::{Scratch, TODAY},
+};
+use crate::{Reason, Rejection};
+
+/// Where hashes are computed: tokio's blocking threads, behind a bounded number of permits and a short, bounded queue.
+/// Clones share the permits.
+///
+/// By default half the cores compute (at least one), 16 sign-ins for each of them may wait, for at most half a second;
+/// more see 503 with `Retry-After: 1` at once. The memory is at most the permits times the costliest hash (19 MiB for
+/// those made here), and is kept for the next sign-in. A client that goes away while its hash is computed gives the
+/// permit back when it is done, and one that waits at once.
+///
+/// ```
+/// use std::{num::NonZeroUsize, time::Duration};
+/// use tower_authn::validator::passwords::{Hasher, PasswordMap, Passwords};
+///
+/// let hasher = Hasher::new(NonZeroUsize::MIN).queue(8, Duration::from_millis(250));
+/// let site = Passwords::new(PasswordMap::<u32>::default()).hashed_by(hasher.clone());
+/// let forum = Passwords::new(PasswordMap::<u32>::default()).hashed_by(hasher); // both together: one at a time
+/// # let _ = (site, forum);
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Hasher(Arc<Pool>);
+
+struct Pool {
+    limits: Limits,
+    permits: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    scratch: Mutex<Vec<Scratch>>,
+    hashes: AtomicU64,
+    work: AtomicU64,
+    turned_away: AtomicU64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    permits: NonZeroUsize,
+    waiting: usize,
+    longest: Duration,
+}
+
+impl Hasher {
+    /// Makes a hasher that computes so many hashes at a time. The queue holds 16 for each, for at most half a second.
+    pub fn new(permits: NonZeroUsize) -> Self {
+        let permits = permits.min(NonZeroUsize::new(Semaphore::MAX_PERMITS).unwrap_or(NonZeroUsize::MIN));
+        let waiting = permits.get().saturating_mul(16);
+        Self::limited(Limits { permits, waiting, longest: Duration::from_millis(500) })
+    }
+
+    /// Sets how many sign-ins may wait, and for how long. Clones that were made before keep their own queue and permits.
+    pub fn queue(self, waiting: usize, longest: Duration) -> Self {
+        Self::limited(Limits { waiting, longest, ..self.0.limits })
+    }
+
+    /// Hashes a password with today's parameters, for an account that is made or changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::unavailable`] when there is too much to do, as for a sign-in; [`Rejection::invalid`] for a password
+    /// that is longer than 4,096 bytes or has a NUL in it.
+    pub async fn hash(&self, password: impl Into<String>) -> Result<PasswordHash, Rejection> {
+        let password = crate::scheme::Password::new(password);
+        let permit = self.permit().await?;
+        self.run(permit, TODAY.work(), move |scratch| PasswordHash::new(password.expose(), scratch))
+            .await?
+            .map_err(|error| match error {
+                HashError::NoRandomness => Rejection::from(error),
+                _ => Rejection::invalid().because(error),
+            })
+    }
+
+    /// Returns what was done since the hasher was made, for metrics.
+    pub fn stats(&self) -> HasherStats {
+        let Pool { hashes, work, turned_away, .. } = &*self.0;
+        HasherStats {
+            hashes: hashes.load(Relaxed),
+            work: work.load(Relaxed),
+            turned_away: turned_away.load(Relaxed),
+        }
+    }
+
+    fn limited(limits: Limits) -> Self {
+        Self(Arc::new(Pool {
+            limits,
+            permits: Arc::new(Semaphore::new(limits.permits.get())),
+            waiting: AtomicUsize::new(0),
+            scratch: Mutex::default(),
+            hashes: AtomicU64::new(0),
+            work: AtomicU64::new(0),
+            turned_away: AtomicU64::new(0),
+        }))
+    }
+}
+
+// ===== inside the module =====
+
+impl Hasher {
+    /// Waits for a permit, if the queue is not full, and for as long as allowed.
+    pub(super) async fn permit(&self) -> Result<OwnedSemaphorePermit, Rejection> {
+        Handle::try_current()
+            .map_err(|_| Rejection::misconfigured("passwords are hashed in a tokio runtime"))?;
+        if let Some(permit) = self.permit_at_once() {
+            return Ok(permit);
+        }
+        let overloaded = || {
+            self.0.turned_away.fetch_add(1, Relaxed);
+            let rejection = Rejection::unavailable().with_reason(Reason::Overloaded);
+            rejection.with_retry_after(Duration::from_secs(1))
+        };
+        let _place = Place::take(&self.0).ok_or_else(overloaded)?;
+        let permit = Arc::clone(&self.0.permits).acquire_owned();
+        timeout(self.0.limits.longest, permit).await.ok().and_then(Result::ok).ok_or_else(overloaded)
+    }
+
+    pub(super) fn permit_at_once(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.permits).try_acquire_owned().ok()
+    }
+
+    /// Computes on a blocking thread. The permit goes with the computation, which ends even if nobody waits for it.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        permit: OwnedSemaphorePermit,
+        work: u64,
+        compute: impl FnOnce(&mut Scratch) -> T + Send + 'static,
+    ) -> Result<T, Rejection> {
+        let pool = Arc::clone(&self.0);
+        let computed = tokio::task::spawn_blocking(move || {
+            pool.hashes.fetch_add(1, Relaxed);
+            pool.work.fetch_add(work, Relaxed);
+            let mut scratch = pool.scratch().pop().unwrap_or_default();
+            let result = compute(&mut scratch);
+            pool.scratch().push(scratch);
+            drop(permit);
+            result
+        });
+        Ok(computed.await?)
+    }
+}
+
+impl Pool {
+    fn scratch(&self) -> std::sync::MutexGuard<'_, Vec<Scratch>> {
+        self.scratch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Half the cores, at least one.
+impl Default for Hasher {
+    fn default() -> Self {
+        let cores = available_parallelism().map_or(1, NonZeroUsize::get);
+        Self::new(NonZeroUsize::new(cores / 2).unwrap_or(NonZeroUsize::MIN))
+    }
+}
+
+impl fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hasher").field("limits", &self.0.limits).field("stats", &self.stats()).finish()
+    }
+}
+
+/// A place in the queue, given back when dropped.
+struct Place<'a>(&'a Pool);
+
+impl<'a> Place<'a> {
+    fn take(pool: &'a Pool) -> Option<Self> {
+        let most = pool.limits.waiting;
+        let next = |waiting| (waiting < most).then_some(waiting + 1);
+        pool.waiting.fetch_update(Relaxed, Relaxed, next).ok().map(|_| Self(pool))
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Relaxed);
+    }
+}
+
+/// What a [`Hasher`] has done.
+///
+/// ```
+/// use tower_authn::validator::passwords::Hasher;
+///
+/// assert_eq!(Hasher::default().stats().hashes, 0);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HasherStats {
+    /// How many hashes were computed.
+    pub hashes: u64,
+    /// What they cost, in a measure that compares hashes of one kind: KiB filled (argon2, scrypt), or rounds.
+    pub work: u64,
+    /// How many sign-ins saw 503 since there was too much to do.
+    pub turned_away: u64,
+}
