@@ -71,6 +71,7 @@ mod rejection;
 pub mod respond;
 pub mod scheme;
 mod service;
+pub mod throttle;
 mod trace;
 pub mod validator;
 

@@ -2,7 +2,10 @@
 
 use http::request::Parts;
 
-use crate::{Challenges, Granted, Rejection};
+use crate::{
+    Challenges, Granted, Rejection,
+    throttle::{FailureStore, Throttle, Throttled},
+};
 
 mod and;
 mod and_then;
@@ -131,6 +134,14 @@ pub trait Authenticator: Send + Sync + 'static {
         V: Verdict,
     {
         Required::new(self, requirement)
+    }
+
+    /// Turns requests away before they are validated, whose sender failed too often (429); see [`Throttle`].
+    fn throttled<S: FailureStore>(self, throttle: Throttle<S>) -> Throttled<Self, S>
+    where
+        Self: Sized,
+    {
+        Throttled::new(self, throttle)
     }
 
     /// Hides the type, for stacks that are put together at run time; see [`AnyOf`].
