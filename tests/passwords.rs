@@ -282,20 +282,19 @@ fn a_cancelled_sign_in_gives_its_permit_and_its_place_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn never_more_than_the_permits_are_computed_at_once() {
-    let hasher = one_at_a_time(64, Duration::from_secs(60));
-    let passwords = Passwords::from_hashes([("alice", BCRYPT, 1)]).unwrap().hashed_by(hasher.clone());
-    let sign_ins: Vec<_> = (0..32)
-        .map(|_| {
-            let passwords = passwords.clone();
-            tokio::spawn(
-                async move { passwords.validate(UserPassword::new("alice", PASSWORD)).await.unwrap() },
-            )
-        })
-        .collect();
-    for sign_in in sign_ins {
-        assert_eq!(sign_in.await.unwrap(), Some(1));
+    for permits in [1, 3] {
+        let hasher = Hasher::new(NonZeroUsize::new(permits).unwrap()).queue(64, Duration::from_secs(60));
+        let passwords = Passwords::from_hashes([("alice", BCRYPT, 1)]).unwrap().hashed_by(hasher.clone());
+        let sign_in = |passwords: Passwords<_>| async move {
+            assert_eq!(passwords.validate(UserPassword::new("alice", PASSWORD)).await.unwrap(), Some(1));
+        };
+        let sign_ins: Vec<_> = (0..32).map(|_| tokio::spawn(sign_in(passwords.clone()))).collect();
+        for sign_in in sign_ins {
+            sign_in.await.unwrap();
+        }
+        assert_eq!(hasher.stats().hashes, 32);
+        assert!((1..=permits).contains(&hasher.stats().most_at_once), "{:?}", hasher.stats());
     }
-    assert_eq!(hasher.stats().hashes, 32);
 }
 
 #[test]

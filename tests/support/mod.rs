@@ -11,6 +11,8 @@ use tower_authn::{AuthenticateLayer, Authenticated, Authenticator, Respond};
 
 pub mod chromium;
 pub mod example;
+pub mod folder;
+pub mod htpasswd;
 pub mod mint;
 pub mod nginx;
 pub mod openid;

@@ -50,6 +50,8 @@ struct Pool {
     hashes: AtomicU64,
     work: AtomicU64,
     turned_away: AtomicU64,
+    running: AtomicUsize,
+    most_at_once: AtomicUsize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -91,11 +93,12 @@ impl Hasher {
 
     /// Returns what was done since the hasher was made, for metrics.
     pub fn stats(&self) -> HasherStats {
-        let Pool { hashes, work, turned_away, .. } = &*self.0;
+        let Pool { hashes, work, turned_away, most_at_once, .. } = &*self.0;
         HasherStats {
             hashes: hashes.load(Relaxed),
             work: work.load(Relaxed),
             turned_away: turned_away.load(Relaxed),
+            most_at_once: most_at_once.load(Relaxed),
         }
     }
 
@@ -108,6 +111,8 @@ impl Hasher {
             hashes: AtomicU64::new(0),
             work: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
+            running: AtomicUsize::new(0),
+            most_at_once: AtomicUsize::new(0),
         }))
     }
 }
@@ -147,9 +152,11 @@ impl Hasher {
         let computed = tokio::task::spawn_blocking(move || {
             pool.hashes.fetch_add(1, Relaxed);
             pool.work.fetch_add(work, Relaxed);
+            pool.most_at_once.fetch_max(pool.running.fetch_add(1, Relaxed) + 1, Relaxed);
             let mut scratch = pool.scratch().pop().unwrap_or_default();
             let result = compute(&mut scratch);
             pool.scratch().push(scratch);
+            pool.running.fetch_sub(1, Relaxed);
             drop(permit);
             result
         });
@@ -208,6 +215,8 @@ pub struct HasherStats {
     pub hashes: u64,
     /// What they cost, in a measure that compares hashes of one kind: KiB filled (argon2, scrypt), or rounds.
     pub work: u64,
+    /// How many were computed at the same time, at most.
+    pub most_at_once: usize,
     /// How many sign-ins saw 503 since there was too much to do.
     pub turned_away: u64,
 }

@@ -90,7 +90,7 @@ impl Htpasswd {
         let unread = |error: io::Error| failed(Failure::Read(Arc::new(error)));
         let file = File::open(&self.path).map_err(unread)?;
         let stamp = Stamp::of(&file.metadata().map_err(unread)?).map_err(unread)?;
-        let mut bytes = zeroize::Zeroizing::new(Vec::new());
+        let mut bytes = Vec::new();
         (&file).take(LARGEST + 1).read_to_end(&mut bytes).map_err(unread)?;
         if bytes.len() as u64 > LARGEST {
             return Err(failed(Failure::TooLarge));
@@ -212,7 +212,7 @@ impl Shared {
             }
             Some(Err((stamp, error))) => {
                 let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-                if state.problem.is_none() || stamp.is_some() {
+                if state.problem.as_ref().map(ToString::to_string) != Some(error.to_string()) {
                     crate::trace::users_not_read(&error);
                 }
                 // What could not be read for another reason than its content is tried again.
