@@ -24,7 +24,7 @@ use crate::{Reason, Rejection};
 /// Where hashes are computed: tokio's blocking threads, behind a bounded number of permits and a short, bounded queue.
 /// Clones share the permits.
 ///
-/// By default half the cores compute (at least one), 16 sign-ins for each of them may wait, for at most half a second;
+/// By default half the cores compute (at least one), 64 sign-ins for each of them may wait, for at most half a second;
 /// more see 503 with `Retry-After: 1` at once. The memory is at most the permits times the costliest hash (19 MiB for
 /// those made here), and is kept for the next sign-in. A client that goes away while its hash is computed gives the
 /// permit back when it is done, and one that waits at once.
@@ -62,10 +62,10 @@ struct Limits {
 }
 
 impl Hasher {
-    /// Makes a hasher that computes so many hashes at a time. The queue holds 16 for each, for at most half a second.
+    /// Makes a hasher that computes so many hashes at a time. The queue holds 64 for each, for at most half a second.
     pub fn new(permits: NonZeroUsize) -> Self {
         let permits = permits.min(NonZeroUsize::new(Semaphore::MAX_PERMITS).unwrap_or(NonZeroUsize::MIN));
-        let waiting = permits.get().saturating_mul(16);
+        let waiting = permits.get().saturating_mul(64);
         Self::limited(Limits { permits, waiting, longest: Duration::from_millis(500) })
     }
 
