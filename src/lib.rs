@@ -43,6 +43,7 @@
 //! | [`scheme`] | how credentials travel: [`Basic`](scheme::Basic), [`Bearer`](scheme::Bearer), [`ApiKey`](scheme::ApiKey), [`ClientAddr`](scheme::ClientAddr), the trait [`Scheme`] |
 //! | [`validator`] | who may come in: [`Tokens`], [`Users`], [`IpAllowlist`](validator::IpAllowlist), async functions, [`with_state`], [`FromService`](validator::FromService), `validator::jwt` (features `jwt-…`), the trait [`Validator`] |
 //! | [`authenticator`] | both together, and what combines them: [`or`](Authenticator::or), [`and`](Authenticator::and), [`optional`](Authenticator::optional), [`map`](Authenticator::map), [`and_then`](Authenticator::and_then), [`require`](Authenticator::require), [`boxed`](Authenticator::boxed), [`AnyOf`] |
+//! | [`throttle`] | a brake on guessing, for every scheme: [`throttled`](Authenticator::throttled) |
 //! | layers | [`AuthenticateLayer`] for every scheme, [`RequireLayer`] for inner routes |
 //! | in a handler | [`Authenticated`], in axum an extractor, also as an `Option` |
 //! | turned away | [`Rejection`] with its [`RejectionKind`] for the client, and its [`Finding`]s, [`Reason`]s and causes for the operator; [`PassedOver`] on accepted requests |

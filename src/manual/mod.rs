@@ -12,6 +12,10 @@ pub mod addresses {}
 #[doc = include_str!("security.md")]
 pub mod security {}
 
+#[cfg(feature = "passwords")]
+#[doc = include_str!("passwords.md")]
+pub mod passwords {}
+
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 #[doc = include_str!("jwt.md")]
 pub mod jwt {}

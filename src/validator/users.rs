@@ -13,7 +13,7 @@ use crate::{Reason, Rejection, scheme::UserPassword};
 /// # Security
 ///
 /// A SHA-256 is quick to compute, so whoever reads the process's memory can try passwords against it. For passwords that people
-/// choose, keep slow hashes.
+/// choose, keep slow hashes: `validator::passwords` (feature `passwords`).
 ///
 /// ```
 /// use tower_authn::{Scheme, Users, scheme::Basic};

@@ -18,14 +18,12 @@ pub fn write(path: &Path, password: &str, switches: &[&[&str]]) -> bool {
 /// Adds one user. `false` where there is no `htpasswd`.
 pub fn add(path: &Path, user: &str, password: &str, switches: &[&str]) -> bool {
     let create = if path.exists() { "-b" } else { "-cb" };
-    match Command::new("htpasswd").arg(create).args(switches).arg(path).args([user, password]).output() {
-        Ok(output) => {
-            assert!(output.status.success(), "{switches:?}: {output:?}");
-            true
-        }
-        Err(_) => {
-            super::skipped("htpasswd");
-            false
-        }
-    }
+    let Ok(output) =
+        Command::new("htpasswd").arg(create).args(switches).arg(path).args([user, password]).output()
+    else {
+        super::skipped("htpasswd");
+        return false;
+    };
+    assert!(output.status.success(), "{switches:?}: {output:?}");
+    true
 }

@@ -39,7 +39,9 @@ trait Chain {
 
 impl Chain for Md5 {
     fn chain(mut self, parts: &[&[u8]]) -> Self {
-        parts.iter().for_each(|part| self.update(part));
+        for part in parts {
+            self.update(part);
+        }
         self
     }
 }
