@@ -33,13 +33,14 @@ const SPAN: Duration = Duration::from_secs(5);
 const HASH_KIB: u64 = 19 * 1024;
 
 fn main() {
-    match std::env::args().nth(1).as_deref() {
-        Some("server") => serve(&std::env::args().nth(2).expect("a hash")),
-        _ => {
-            flood();
-            remembered();
-        }
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, role, hash] = &arguments[..]
+        && role == "server"
+    {
+        return serve(hash);
     }
+    flood();
+    remembered();
 }
 
 // ===== the flood =====
@@ -70,7 +71,7 @@ fn flood() {
         let memory = server.memory_kib("VmHWM:").saturating_sub(idle_memory);
         thread::sleep(Duration::from_secs(1));
         let after = others(&server.address, SPAN);
-        let (idle_rate, idle_p99) = ((before.0 + after.0) / 2.0, (before.1 + after.1) / 2.0);
+        let (idle_rate, idle_p99) = (before.0.midpoint(after.0), before.1.midpoint(after.1));
         println!(
             "{name:17} {rate:13.0} {idle_rate:9.0} {:7.0}% {p99:8.2} {idle_p99:6.2} {:12.0} {:7.0} {:12.1}",
             rate / idle_rate * 100.0,
