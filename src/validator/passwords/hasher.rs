@@ -79,7 +79,7 @@ impl Hasher {
     /// # Errors
     ///
     /// [`Rejection::unavailable`] when there is too much to do, as for a sign-in; [`Rejection::invalid`] for a password
-    /// that is longer than 4,096 bytes or has a NUL in it.
+    /// that is longer than 1,024 bytes or has a NUL in it.
     pub async fn hash(&self, password: impl Into<String>) -> Result<PasswordHash, Rejection> {
         let password = crate::scheme::Password::new(password);
         let permit = self.permit().await?;
@@ -132,7 +132,7 @@ impl Hasher {
             let rejection = Rejection::unavailable().with_reason(Reason::Overloaded);
             rejection.with_retry_after(Duration::from_secs(1))
         };
-        let _place = Place::take(&self.0).ok_or_else(overloaded)?;
+        let _place = Counted::add(&self.0.waiting, self.0.limits.waiting).ok_or_else(overloaded)?;
         let permit = Arc::clone(&self.0.permits).acquire_owned();
         timeout(self.0.limits.longest, permit).await.ok().and_then(Result::ok).ok_or_else(overloaded)
     }
@@ -152,16 +152,25 @@ impl Hasher {
         let computed = tokio::task::spawn_blocking(move || {
             pool.hashes.fetch_add(1, Relaxed);
             pool.work.fetch_add(work, Relaxed);
-            pool.most_at_once.fetch_max(pool.running.fetch_add(1, Relaxed) + 1, Relaxed);
+            let running = Counted::add(&pool.running, usize::MAX);
+            pool.most_at_once.fetch_max(pool.running.load(Relaxed), Relaxed);
             let mut scratch = pool.scratch().pop().unwrap_or_default();
             let result = compute(&mut scratch);
             pool.scratch().push(scratch);
-            pool.running.fetch_sub(1, Relaxed);
+            drop(running);
             drop(permit);
             result
         });
         Ok(computed.await?)
     }
+}
+
+/// # Errors
+///
+/// There is no runtime, in which tokio's functions would panic.
+pub(super) fn runtime() -> Result<(), Rejection> {
+    let missing = "passwords are hashed in a tokio runtime with its timer enabled";
+    Handle::try_current().map(drop).map_err(|_| Rejection::misconfigured(missing))
 }
 
 impl Pool {
@@ -184,20 +193,20 @@ impl fmt::Debug for Hasher {
     }
 }
 
-/// A place in the queue, given back when dropped.
-struct Place<'a>(&'a Pool);
+/// One of a number, until it is dropped.
+struct Counted<'a>(&'a AtomicUsize);
 
-impl<'a> Place<'a> {
-    fn take(pool: &'a Pool) -> Option<Self> {
-        let most = pool.limits.waiting;
-        let next = |waiting| (waiting < most).then_some(waiting + 1);
-        pool.waiting.fetch_update(Relaxed, Relaxed, next).ok().map(|_| Self(pool))
+impl<'a> Counted<'a> {
+    /// Adds one, unless there are `most` already.
+    fn add(count: &'a AtomicUsize, most: usize) -> Option<Self> {
+        let next = |count| (count < most).then_some(count + 1);
+        count.fetch_update(Relaxed, Relaxed, next).ok().map(|_| Self(count))
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Relaxed);
+        self.0.fetch_sub(1, Relaxed);
     }
 }
 

@@ -44,7 +44,7 @@ use hash::{Scratch, TODAY, refuse_unusable};
 /// If the hashes in a store differ in kind or cost, a user whose hash is of an uncommon cost takes longer, or shorter,
 /// than an unknown user, and can be told from one by a stop-watch. Let [`upgraded_by`](Self::upgraded_by) make them alike.
 ///
-/// A password over 4,096 bytes, or with a NUL in it, is refused without a hash, whoever the user is. Whatever else was
+/// A password over 1,024 bytes, or with a NUL in it, is refused without a hash, whoever the user is. Whatever else was
 /// sent is hashed as it is, without normalisation.
 ///
 /// ```
@@ -95,7 +95,7 @@ impl Passwords<HtpasswdFile> {
     ///
     /// # Errors
     ///
-    /// A password that is longer than 4,096 bytes or has a NUL in it; no randomness.
+    /// A password that is longer than 1,024 bytes or has a NUL in it; no randomness.
     pub fn hash(password: &str) -> Result<PasswordHash, HashError> {
         PasswordHash::new(password, &mut Scratch::default())
     }
@@ -297,6 +297,7 @@ impl<L: LookUp> Validator<UserPassword> for Passwords<L> {
     type Identity = L::Identity;
 
     async fn validate(&self, credentials: UserPassword) -> Result<Option<L::Identity>, Rejection> {
+        hasher::runtime()?;
         let (user, password) = credentials.into_parts();
         if let Err(error) = refuse_unusable(password.expose()) {
             let reason = match error {

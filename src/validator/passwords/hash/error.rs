@@ -25,7 +25,7 @@ pub enum HashError {
     PlainText,
     /// It is an unsalted SHA-1, which was not allowed.
     Unsalted,
-    /// The password is longer than 4,096 bytes.
+    /// The password is longer than 1,024 bytes.
     PasswordTooLong,
     /// The password has a NUL character in it.
     PasswordHasNul,
@@ -45,7 +45,7 @@ impl fmt::Display for HashError {
             Self::Unsalted => {
                 "it is an unsalted SHA-1, which has to be allowed: make it anew with `htpasswd -B`"
             }
-            Self::PasswordTooLong => "the password is longer than 4,096 bytes",
+            Self::PasswordTooLong => "the password is longer than 1,024 bytes",
             Self::PasswordHasNul => "the password has a NUL character in it",
             Self::NoRandomness => "the operating system gave no randomness for a salt",
         })

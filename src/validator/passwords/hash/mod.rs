@@ -17,7 +17,9 @@ pub(super) use params::{Params, TODAY};
 pub(super) use scratch::Scratch;
 
 /// The longest password that is hashed, in bytes.
-pub(super) const LONGEST: usize = 4096;
+///
+/// The work of SHA crypt and of htpasswd's MD5 grows with it.
+pub(super) const LONGEST: usize = 1024;
 
 /// A stored hash of a password: read from text, checked against limits, and ready to be computed again.
 ///
@@ -29,7 +31,7 @@ pub(super) const LONGEST: usize = 4096;
 /// | scrypt | `$scrypt$ln=…,r=…,p=…$salt$hash` | 256 MiB, memory × p ≤ 1 GiB |
 /// | PBKDF2 | `$pbkdf2-sha256$i=…$salt$hash`, `$pbkdf2-sha512$…` | 10,000,000 rounds |
 /// | bcrypt | `$2y$…`, `$2b$…`, `$2a$…` | cost 4 to 17; a password over 72 bytes is refused, not cut |
-/// | SHA-256 and SHA-512 crypt | `$5$…`, `$6$…` | 1,000 to 5,000,000 rounds |
+/// | SHA-256 and SHA-512 crypt | `$5$…`, `$6$…` | 1,000 to 1,000,000 rounds |
 /// | htpasswd's MD5 | `$apr1$…` | none |
 /// | unsalted SHA-1 | `{SHA}…` | only by [`parse_unsalted`](Self::parse_unsalted) |
 ///

@@ -81,7 +81,7 @@ impl Params {
                 if rounds < 1000 {
                     return Err(HashError::TooWeak);
                 }
-                rounds > 5_000_000
+                rounds > 1_000_000
             }
             Self::Apr1 | Self::Sha1 => false,
         };
