@@ -19,6 +19,8 @@ pub mod openid;
 #[cfg(feature = "jwt-aws-lc")]
 pub mod provider;
 pub mod secrets;
+#[cfg(feature = "passwords")]
+pub mod sign_in;
 pub mod vectors;
 
 /// Says that a test is skipped for lack of something; with `CI` set, that is a failure.
