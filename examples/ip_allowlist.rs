@@ -84,9 +84,10 @@ fn read(file: &Path) -> Result<Networks, String> {
     text.parse().map_err(|error| format!("{}: {error}", file.display()))
 }
 
-/// Looks every half second. A file with mistakes changes nothing.
+/// Looks every half second. A file with mistakes changes nothing, and is told of once.
 async fn reload(file: PathBuf, list: IpAllowlist) {
     let mut known = list.networks();
+    let mut told = String::new();
     loop {
         tokio::time::sleep(Duration::from_millis(500)).await;
         match read(&file) {
@@ -94,9 +95,14 @@ async fn reload(file: PathBuf, list: IpAllowlist) {
                 println!("{} read again: {networks:?}", file.display());
                 list.replace(networks);
                 known = list.networks();
+                told.clear();
             }
-            Ok(_) => {}
-            Err(error) => println!("the list stays as it was: {error}"),
+            Ok(_) => told.clear(),
+            Err(error) if error == told => {}
+            Err(error) => {
+                println!("the list stays as it was: {error}");
+                told = error;
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 mod support;
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -157,6 +157,33 @@ fn rule_18_forwarded_is_read_as_rfc_7239_has_it() {
 }
 
 #[test]
+fn rule_18_an_element_with_many_parameters_is_not_compared_without_end() {
+    let parameters =
+        |count| (1..count).map(|index| format!("p{index}=x;")).collect::<String>() + "for=192.0.2.7";
+    forwarded(&[&parameters(16)], Some("192.0.2.7"));
+    forwarded(&[&parameters(17)], None);
+    forwarded(&[&[parameters(16), parameters(16)].join(",")], Some("192.0.2.7"));
+}
+
+#[test]
+fn rule_18_what_an_acceptor_of_the_proxy_protocol_says_goes_first() {
+    let client = ClientAddr::new().peer_from(|extensions| extensions.get::<SocketAddr>().map(SocketAddr::ip));
+    let mut head = asked(Some("198.51.100.9"), &[]).into_parts().0;
+    head.extensions.insert(SocketAddr::from(([10, 0, 0, 1], 4711)));
+    assert_eq!(client.of(&head).unwrap().addr(), ip("198.51.100.9"));
+    head.extensions.remove::<PeerAddr>();
+    assert_eq!(client.of(&head).unwrap().addr(), ip("10.0.0.1"));
+}
+
+#[test]
+fn rule_18_a_unix_socket_counts_as_what_is_chosen() {
+    let unix = || behind(ForwardedBy::XForwardedFor).peer_from(|_| Some(ip("10.0.0.1")));
+    let head = asked(None, &[("x-forwarded-for", "192.0.2.7")]).into_parts().0;
+    assert_eq!(unix().of(&head).unwrap().addr(), ip("192.0.2.7"));
+    assert!(behind(ForwardedBy::XForwardedFor).of(&head).is_err(), "nothing is chosen by itself");
+}
+
+#[test]
 fn rule_18_a_number_of_hops() {
     let two = || ClientAddr::new().behind(TrustedProxies::hops(2, ForwardedBy::XForwardedFor));
     let of =
@@ -169,7 +196,7 @@ proptest! {
     /// Whatever the client writes in front, the address is one that a trusted hop vouched for, or none.
     #[test]
     fn no_header_makes_an_address_appear_that_nobody_vouched_for(
-        forged in "[ -~]{0,60}",
+        forged in "([ -~]|, ?|;|for=|\"|6\\.6\\.6\\.6|for=6\\.6\\.6\\.6|10\\.0\\.0\\.2){0,12}",
         by_forwarded in any::<bool>(),
     ) {
         let (header, appended) = if by_forwarded {
@@ -182,6 +209,44 @@ proptest! {
             let (client, _) = believed(header, &lines);
             prop_assert!(client.is_none() || client == Some(ip("192.0.2.7")), "{:?}: {:?}", lines, client);
         }
+    }
+}
+
+/// The rule in other words: from the last element on, for as long as the address so far is a proxy's.
+fn by_the_rule(peer: &str, lines: &[String]) -> Option<IpAddr> {
+    let read = |text: &str| {
+        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+        bare.parse().ok().or_else(|| text.parse().ok().map(|address: SocketAddr| address.ip()))
+    };
+    let mut elements: Vec<&str> = lines.iter().flat_map(|line| line.split(',')).collect();
+    let mut address = ip(peer).to_canonical();
+    while networks("10.0.0.0/8").contains(address) {
+        address = read(elements.pop()?.trim())?.to_canonical();
+    }
+    Some(address)
+}
+
+proptest! {
+    /// Any peer, any lines: proxies, others, mapped addresses, ports and rubbish, in any order.
+    #[test]
+    fn x_forwarded_for_is_walked_as_the_rule_says(
+        peer in prop::sample::select(vec!["10.0.0.1", "::ffff:10.0.0.1", "192.0.2.1"]),
+        lines in prop::collection::vec(
+            prop::collection::vec(
+                prop::sample::select(vec![
+                    "10.0.0.2", "10.0.0.3:80", "::ffff:10.0.0.4", "10.0.0.5", "192.0.2.9", " 198.51.100.1 ",
+                    "[2001:db8::1]:44", "[2001:db8::1]", "2001:db8::1", "unknown", "", "01.2.3.4", "_x", "\"10.0.0.2\"",
+                ]),
+                1..5,
+            )
+            .prop_map(|elements| elements.join(",")),
+            0..4,
+        ),
+    ) {
+        let headers: Vec<_> = lines.iter().map(|line| ("x-forwarded-for", line.as_str())).collect();
+        let head = asked(Some(peer), &headers).into_parts().0;
+        let walk = behind(ForwardedBy::XForwardedFor).explain(&head).unwrap();
+        prop_assert_eq!(walk.client(), by_the_rule(peer, &lines), "{:?}", lines);
     }
 }
 
@@ -300,6 +365,45 @@ async fn row_20_an_address_unknown_behind_a_proxy_chain_is_403() {
 }
 
 #[tokio::test]
+async fn row_20_an_address_unknown_is_answered_as_one_that_is_not_allowed() {
+    let too_long = "x".repeat(9_000);
+    for unknown in ["unknown", too_long.as_str()] {
+        let asked = || asked(Some("10.0.0.1"), &[("x-forwarded-for", unknown)]);
+        let client = || behind(ForwardedBy::XForwardedFor);
+        let layer = IpAllowlistLayer::new(client(), list().concealed());
+        let hidden = send(layer.layer(service_fn(whoami)), asked()).await;
+        assert_eq!((hidden.status.as_u16(), hidden.body.as_str()), (404, ""), "{unknown:.9}");
+        let office = client().challenged("office").concealed().validated_by(list().concealed());
+        assert_eq!(answer(office.map(|_| "office"), asked()).await.status, 404);
+        let office = client().challenged("office").validated_by(list().challenged());
+        let challenged = answer(office.map(|_| "office"), asked()).await;
+        assert_eq!(
+            (challenged.status.as_u16(), challenged.challenges()),
+            (401, vec![r#"ClientAddr realm="office""#])
+        );
+    }
+}
+
+#[tokio::test]
+async fn row_20_the_log_says_who_was_refused_and_why_and_the_client_does_not_see_it() {
+    let asked = |line| asked(Some("10.0.0.1"), &[("x-forwarded-for", line)]);
+    let office = || behind(ForwardedBy::XForwardedFor).validated_by(list()).map(|_| "office");
+    for (line, cause) in [
+        ("192.0.2.7", "192.0.2.7 is not on the list"),
+        (
+            "what, 10.0.0.2",
+            "past 2 proxies from 10.0.0.1 to 10.0.0.2, the header has something that is no address",
+        ),
+    ] {
+        let refused = answer(office(), asked(line)).await;
+        let log = refused.extensions.get::<Rejection>().unwrap().to_string();
+        assert!(log.contains(cause), "{log}");
+        assert!(!format!("{:?}{}", refused.headers, refused.body).contains("10.0.0"), "{}", refused.body);
+        assert!(!refused.body.contains("192.0.2.7"), "{}", refused.body);
+    }
+}
+
+#[tokio::test]
 async fn row_20_a_missing_peer_is_the_servers_mistake_503() {
     let answer = answer(office(list()), asked(None, &[("x-forwarded-for", "10.0.0.1")])).await;
     assert_eq!(answer.status, 503);
@@ -338,6 +442,20 @@ async fn row_22_address_and_credentials_and_nothing_is_looked_up_for_a_refused_a
 }
 
 #[tokio::test]
+async fn row_22_nothing_is_looked_up_for_an_unknown_address() {
+    let looked_up = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&looked_up);
+    let counted = Bearer::new("r").validated_by(move |_: BearerToken| {
+        count.fetch_add(1, Ordering::SeqCst);
+        async { Ok::<_, Rejection>(Some("alice")) }
+    });
+    let office = behind(ForwardedBy::XForwardedFor).validated_by(list());
+    let headers = [("authorization", "Bearer x"), ("x-forwarded-for", "unknown")];
+    let answer = answer(office.and(counted).map(|(_, user)| user), asked(Some("10.0.0.1"), &headers)).await;
+    assert_eq!((answer.status.as_u16(), looked_up.load(Ordering::SeqCst)), (403, 0));
+}
+
+#[tokio::test]
 async fn a_list_is_replaced_while_requests_run() {
     let list = list();
     let service = AuthenticateLayer::new(office(list.clone())).layer(service_fn(whoami));
@@ -370,6 +488,8 @@ fn what_is_hardly_meant_is_warned_of() {
     assert_eq!(proxies("0.0.0.0/0"), Some(AddressWarning::TrustsEverything));
     assert_eq!(proxies(""), Some(AddressWarning::TrustsNobody));
     assert_eq!(TrustedProxies::hops(0, ForwardedBy::Forwarded).warning(), Some(AddressWarning::TrustsNobody));
+    let hops = |count| TrustedProxies::hops(count, ForwardedBy::Forwarded).warning();
+    assert_eq!((hops(32), hops(33)), (None, Some(AddressWarning::TooManyHops)));
     assert_eq!(proxies("10.0.0.1"), None);
 }
 
@@ -390,5 +510,29 @@ proptest! {
             _ => None,
         };
         prop_assert_eq!(believed(ForwardedBy::Forwarded, &[&line]).0, expected, "{}", line);
+    }
+
+    /// Pieces in any order: where both accept, both see the same address.
+    #[test]
+    fn forwarded_in_pieces_is_read_as_an_independent_parser_reads_it(
+        pairs in prop::collection::vec(
+            (
+                prop::sample::select(vec![
+                    "for=192.0.2.7", "For=\"[2001:db8::7]\"", "for=\"192.0.2.7:80\"", "for=192.0.2.8:80", "for=unknown", "for=_x",
+                    "by=203.0.113.1", "proto=http", "host=\"a,b;c\"", "host=\"a\\\"b\"", "for=", "host=\"",
+                ]),
+                prop::sample::select(vec![",", ", ", ";", " , "]),
+            ),
+            1..5,
+        ),
+    ) {
+        let mut line: String = pairs.iter().flat_map(|(pair, separator)| [*pair, *separator]).collect();
+        line.truncate(line.trim_end_matches([',', ';', ' ']).len());
+        let theirs: Result<Vec<_>, _> = rfc7239::parse(&line).collect();
+        if let (Some(ours), Ok(theirs)) = (believed(ForwardedBy::Forwarded, &[&line]).0, theirs) {
+            let last = theirs.last().and_then(|element| element.forwarded_for.as_ref());
+            let is_ours = last.is_some_and(|node| matches!(node.name, rfc7239::NodeName::Ip(address) if address == ours));
+            prop_assert!(is_ours, "{}: {}", line, ours);
+        }
     }
 }

@@ -82,6 +82,17 @@ fn one_hop_by_forwarded() {
 }
 
 #[test]
+fn two_hops_by_forwarded() {
+    const APPEND_BY: &str = "proxy_set_header Forwarded \"$http_forwarded, for=$remote_addr\";";
+    let example = example("192.0.2.0/24", "forwarded");
+    let Some(nginx) = Nginx::start("forwarded-two", &example.url, &[FORWARDED, APPEND_BY]) else { return };
+    let Some(answer) = ask(nginx.ports[0], "/office", &FORGED) else { return };
+    assert_eq!(answer, (200, "You come from 192.0.2.7.\n".to_owned()));
+    let garbage = ask(nginx.ports[1], "/office", &["-H", "Forwarded: for=192.0.2.7, for=_hidden"]).unwrap();
+    assert_eq!(garbage.0, 403, "an obfuscated name in the middle of the chain");
+}
+
+#[test]
 fn ipv6_on_loopback_and_no_proxy() {
     if std::net::TcpListener::bind("[::1]:0").is_err() {
         return support::skipped("IPv6 on loopback");

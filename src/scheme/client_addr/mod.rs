@@ -22,10 +22,11 @@ use crate::{Challenge, Finding, IntoRealm, Reason, Rejection};
 /// | what is there | the client sees |
 /// |---|---|
 /// | the peer's address is not in the request's extensions | 503: the server's mistake, whose remedy is in the log |
-/// | the proxies' header names no address | 403 |
+/// | the proxies' header names no address | 403, or 401 by [`challenged`](Self::challenged), or 404 by [`concealed`](Self::concealed) |
 /// | an address | what the validator says, such as [`IpAllowlist`](crate::validator::IpAllowlist) |
 ///
-/// The peer's address is looked for as [`PeerAddr`] and as [`SocketAddr`] in the extensions. For axum, serve with
+/// The peer's address is looked for in the extensions: as [`PeerAddr`], then where [`peer_from`](Self::peer_from) says, or else as
+/// [`SocketAddr`]. For axum, serve with
 /// `into_make_service_with_connect_info::<SocketAddr>()`, and say where it is:
 ///
 /// ```
@@ -39,7 +40,7 @@ use crate::{Challenge, Finding, IntoRealm, Reason, Rejection};
 /// # let _ = office;
 /// ```
 ///
-/// An acceptor of the PROXY protocol puts a [`PeerAddr`] with what the protocol says into the extensions. A Unix socket has no
+/// An acceptor of the PROXY protocol puts a [`PeerAddr`] with what the protocol says into the extensions; it goes first. A Unix socket has no
 /// address: put the [`PeerAddr`] there that it should count as, such as the loopback's.
 #[derive(Clone)]
 #[must_use]
@@ -47,15 +48,16 @@ pub struct ClientAddr {
     peer: fn(&Extensions) -> Option<IpAddr>,
     proxies: Option<TrustedProxies>,
     challenge: Option<Challenge>,
+    is_concealed: bool,
 }
 
 impl ClientAddr {
     /// Makes the scheme: the peer's own address, whatever headers say.
     pub fn new() -> Self {
-        Self { peer, proxies: None, challenge: None }
+        Self { peer, proxies: None, challenge: None, is_concealed: false }
     }
 
-    /// Says where the peer's address is among a request's extensions.
+    /// Says where the peer's address is among a request's extensions that hold no [`PeerAddr`].
     pub fn peer_from(self, peer: fn(&Extensions) -> Option<IpAddr>) -> Self {
         Self { peer, ..self }
     }
@@ -66,8 +68,8 @@ impl ClientAddr {
         Self { proxies: Some(proxies), ..self }
     }
 
-    /// Offers a challenge, `ClientAddr realm="…"`, so that a refusal can be a 401; see
-    /// [`IpAllowlist::challenged`](crate::validator::IpAllowlist::challenged).
+    /// Offers a challenge, `ClientAddr realm="…"`: an address that is unknown is answered 401, and one that is not allowed may
+    /// be; see [`IpAllowlist::challenged`](crate::validator::IpAllowlist::challenged).
     ///
     /// # Panics
     ///
@@ -78,16 +80,27 @@ impl ClientAddr {
         Self { challenge, ..self }
     }
 
+    /// Answers 404 to an address that is unknown, challenge or not. Conceal the list too; see
+    /// [`IpAllowlist::concealed`](crate::validator::IpAllowlist::concealed).
+    pub fn concealed(self) -> Self {
+        Self { is_concealed: true, ..self }
+    }
+
     /// Returns the client's address, for logs and throttles.
     ///
     /// # Errors
     ///
-    /// As for a request: 503 or 403.
+    /// As for a request: 503, or 403 unless configured otherwise.
     pub fn of(&self, head: &Parts) -> Result<ClientIp, Rejection> {
-        self.explain(head)
-            .map(|walk| walk.client())?
-            .map(ClientIp)
-            .ok_or_else(|| Rejection::forbidden().with_reason(Reason::AddressUnknown))
+        let walk = self.explain(head)?;
+        walk.client().map(ClientIp).ok_or_else(|| {
+            let rejection = match (self.is_concealed, &self.challenge) {
+                (true, _) => Rejection::forbidden().concealed(),
+                (false, Some(_)) => Rejection::invalid(),
+                (false, None) => Rejection::forbidden(),
+            };
+            rejection.with_reason(Reason::AddressUnknown).because(walk.to_string())
+        })
     }
 
     /// Returns how the address was found: which hops were believed, and why it ended.
@@ -96,7 +109,8 @@ impl ClientAddr {
     ///
     /// The peer's address is not there.
     pub fn explain(&self, head: &Parts) -> Result<Walk, Rejection> {
-        let peer = (self.peer)(&head.extensions).ok_or_else(|| {
+        let peer = head.extensions.get::<PeerAddr>().map(|peer| peer.0);
+        let peer = peer.or_else(|| (self.peer)(&head.extensions)).ok_or_else(|| {
             Rejection::unavailable().with_reason(Reason::AddressUnknown).because(
                 "the peer's address is not in the request's extensions: add a `PeerAddr` where connections are \
                  accepted, or say where it is by `ClientAddr::peer_from`",
@@ -133,13 +147,13 @@ impl fmt::Debug for ClientAddr {
         f.debug_struct("ClientAddr")
             .field("proxies", &self.proxies)
             .field("challenge", &self.challenge)
+            .field("is_concealed", &self.is_concealed)
             .finish_non_exhaustive()
     }
 }
 
 fn peer(extensions: &Extensions) -> Option<IpAddr> {
-    let peer = extensions.get::<PeerAddr>().map(|peer| peer.0);
-    peer.or_else(|| extensions.get::<SocketAddr>().map(SocketAddr::ip))
+    extensions.get::<SocketAddr>().map(SocketAddr::ip)
 }
 
 /// The peer's address, as whoever accepts connections puts it into a request's extensions.

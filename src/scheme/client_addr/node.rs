@@ -2,6 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// The most parameters of one element that are compared with each other; RFC 7239 has four.
+const MAX_PARAMETERS: usize = 16;
+
 /// An address with or without a port, IPv6 with or without brackets: what proxies write into `X-Forwarded-For`.
 pub(super) fn loose(text: &str) -> Option<IpAddr> {
     text.parse().ok().or_else(|| strict(text))
@@ -34,7 +37,8 @@ pub(super) fn forwarded(text: &str) -> Option<Vec<Option<IpAddr>>> {
         if !rest.is_empty() && !rest.starts_with([',', ';']) {
             let (name, after) = rest.split_once('=')?;
             let (value, after) = value(after)?;
-            if !is_token(name) || names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            let is_repeated = names.iter().any(|known| known.eq_ignore_ascii_case(name));
+            if !is_token(name) || is_repeated || names.len() == MAX_PARAMETERS {
                 return None;
             }
             names.push(name);

@@ -2,6 +2,7 @@ use std::{error::Error, fmt, net::IpAddr, str::FromStr};
 
 use http::{HeaderName, header};
 
+use super::walk::MAX_HOPS;
 use crate::validator::{AddressWarning, Networks};
 
 /// The proxies whose word is taken for where a request comes from, and the one header in which they give it.
@@ -35,6 +36,7 @@ impl TrustedProxies {
     }
 
     /// Trusts so many proxies in front, whatever their addresses; none of them may be reached by going around another.
+    /// At most 32: beyond them no address is found.
     pub fn hops(count: usize, header: ForwardedBy) -> Self {
         Self { trusted: Trusted::Hops(count), header }
     }
@@ -45,6 +47,7 @@ impl TrustedProxies {
             Trusted::Networks(networks) if networks.is_everything() => Some(AddressWarning::TrustsEverything),
             Trusted::Networks(networks) if networks.is_empty() => Some(AddressWarning::TrustsNobody),
             Trusted::Hops(0) => Some(AddressWarning::TrustsNobody),
+            Trusted::Hops(count) if *count > MAX_HOPS => Some(AddressWarning::TooManyHops),
             Trusted::Networks(_) | Trusted::Hops(_) => None,
         }
     }

@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
 use http::{HeaderMap, HeaderName};
 
@@ -6,7 +6,7 @@ use super::{ForwardedBy, TrustedProxies, node};
 
 /// The longest header, in bytes, and the most hops that are looked at.
 const MAX_LEN: usize = 8 * 1024;
-const MAX_HOPS: usize = 32;
+pub(super) const MAX_HOPS: usize = 32;
 
 /// How a client's address was found: from the peer, past trusted proxies, to the first that is not one. For operators.
 ///
@@ -58,6 +58,34 @@ impl Walk {
     /// Returns why it ended.
     pub fn end(&self) -> WalkEnd {
         self.end
+    }
+}
+
+/// One sentence for the log.
+impl fmt::Display for Walk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.proxies.as_slice() {
+            [] => {}
+            [peer] => write!(f, "past the proxy {peer}, ")?,
+            [peer, .., last] => {
+                write!(f, "past {} proxies from {peer} to {last}, ", self.proxies.len())?;
+            }
+        }
+        match self.client {
+            Some(client) => write!(f, "the client is {client}"),
+            None => self.end.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for WalkEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotAProxy => "an address that is no trusted proxy's",
+            Self::HeaderEnded => "the header names nobody else",
+            Self::NoAddress => "the header has something that is no address",
+            Self::TooLong => "the header is longer than 8 KiB, or names more than 32 proxies",
+        })
     }
 }
 

@@ -48,7 +48,9 @@ impl IpAllowlist {
         self.networks.load().is_everything().then_some(AddressWarning::AllowsEverything)
     }
 
-    /// Answers 404, so that it is not told that there is something.
+    /// Answers 404, so that it is not told that there is something. Behind proxies, conceal the
+    /// [scheme](crate::scheme::ClientAddr::concealed) as well: a header that names no address does not get as far as the list.
+    /// [`IpAllowlistLayer`](super::IpAllowlistLayer) does so by itself.
     #[must_use]
     pub fn concealed(self) -> Self {
         Self { denial: Denial::Concealed, ..self }
@@ -59,6 +61,10 @@ impl IpAllowlist {
     #[must_use]
     pub fn challenged(self) -> Self {
         Self { denial: Denial::Challenged, ..self }
+    }
+
+    pub(super) fn is_concealed(&self) -> bool {
+        matches!(self.denial, Denial::Concealed)
     }
 
     /// Replaces the list, for requests from now on.
@@ -85,7 +91,7 @@ impl Validator<ClientIp> for IpAllowlist {
             Denial::Concealed => Rejection::forbidden().concealed(),
             Denial::Challenged => Rejection::invalid(),
         };
-        Err(rejection.with_reason(Reason::AddressNotAllowed))
+        Err(rejection.with_reason(Reason::AddressNotAllowed).because(format!("{client} is not on the list")))
     }
 }
 

@@ -21,8 +21,9 @@ use crate::{
 pub struct IpAllowlistLayer<R = Negotiate>(AuthenticateLayer<ValidatedBy<ClientAddr, IpAllowlist>, R>);
 
 impl IpAllowlistLayer {
-    /// Makes the layer.
+    /// Makes the layer. If the list is concealed, an address that is unknown is answered 404 as well.
     pub fn new(client: ClientAddr, list: IpAllowlist) -> Self {
+        let client = if list.is_concealed() { client.concealed() } else { client };
         Self(AuthenticateLayer::new(ValidatedBy::new(client, list)))
     }
 }

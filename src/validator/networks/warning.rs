@@ -18,6 +18,8 @@ pub enum AddressWarning {
     TrustsEverything,
     /// A header is configured, and nobody is trusted to set it, so that it is never read. Name the proxies' networks.
     TrustsNobody,
+    /// More than 32 hops are trusted, so that no address is ever found. Give the number of proxies in front.
+    TooManyHops,
 }
 
 impl fmt::Display for AddressWarning {
@@ -28,6 +30,7 @@ impl fmt::Display for AddressWarning {
                 "everybody is a trusted proxy, so every client may choose its address: name the proxies' networks"
             }
             Self::TrustsNobody => "no proxy is trusted, so the header is never read: name the proxies' networks",
+            Self::TooManyHops => "more than 32 hops are trusted, so no address is found: give the number of proxies",
         })
     }
 }
