@@ -166,7 +166,8 @@ const fn is_quotable(byte: u8) -> bool {
     !matches!(byte, b'"' | b'\\')
 }
 
-fn is_token(text: &str) -> bool {
+/// A token (RFC 9110 §5.6.2).
+pub(crate) fn is_token(text: &str) -> bool {
     let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !text.is_empty() && text.bytes().all(is_tchar)
 }

@@ -60,7 +60,7 @@ where
         ready: S,
         request: Request<B>,
     ) -> Self {
-        let authenticator = layer.authenticator();
+        let authenticator = Arc::clone(layer.authenticator());
         let validation = Box::pin(async move { authenticator.validate(credentials).await });
         Self { layer, asked, state: State::Validating { validation, waiting: Some((ready, request)) } }
     }

@@ -76,8 +76,8 @@ impl<A, R> AuthenticateLayer<A, R> {
 // ===== what the service and its future ask of the layer =====
 
 impl<A: Authenticator, R> AuthenticateLayer<A, R> {
-    pub(crate) fn authenticator(&self) -> Arc<A> {
-        Arc::clone(&self.authenticator)
+    pub(crate) fn authenticator(&self) -> &Arc<A> {
+        &self.authenticator
     }
 
     /// Draws a rejection of this layer's own authenticator.

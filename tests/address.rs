@@ -4,10 +4,7 @@ mod support;
 
 use std::{
     net::{IpAddr, SocketAddr},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
 };
 
 use http::Request;
@@ -15,9 +12,8 @@ use proptest::prelude::*;
 use support::{Answered, Body, secrets::*, send, whoami};
 use tower::{Layer as _, service_fn};
 use tower_authn::{
-    AuthenticateLayer, Authenticated, Authenticator, BearerToken, Reason, Rejection, RejectionKind,
-    Scheme as _,
-    scheme::{Bearer, ClientAddr, ClientIp, ForwardedBy, PeerAddr, TrustedProxies, WalkEnd},
+    AuthenticateLayer, Authenticated, Authenticator, Reason, Rejection, RejectionKind, Scheme as _,
+    scheme::{ClientAddr, ClientIp, ForwardedBy, PeerAddr, TrustedProxies, WalkEnd},
     validator::{AddressWarning, IpAllowlist, IpAllowlistLayer, Networks},
 };
 
@@ -173,6 +169,19 @@ fn rule_18_what_an_acceptor_of_the_proxy_protocol_says_goes_first() {
     assert_eq!(client.of(&head).unwrap().addr(), ip("198.51.100.9"));
     head.extensions.remove::<PeerAddr>();
     assert_eq!(client.of(&head).unwrap().addr(), ip("10.0.0.1"));
+}
+
+#[test]
+fn rule_18_a_line_that_is_no_text_is_no_address() {
+    for (header, name) in
+        [(ForwardedBy::XForwardedFor, "x-forwarded-for"), (ForwardedBy::Forwarded, "forwarded")]
+    {
+        let good = if header == ForwardedBy::Forwarded { "for=192.0.2.7" } else { "192.0.2.7" };
+        let mut head = asked(Some("10.0.0.1"), &[(name, good)]).into_parts().0;
+        head.headers.append(name, http::HeaderValue::from_bytes(b"\xff").unwrap());
+        let walk = behind(header).explain(&head).unwrap();
+        assert_eq!((walk.client(), walk.end()), (None, WalkEnd::NoAddress), "{name}");
+    }
 }
 
 #[test]
@@ -427,12 +436,7 @@ async fn row_21_address_or_credentials() {
 
 #[tokio::test]
 async fn row_22_address_and_credentials_and_nothing_is_looked_up_for_a_refused_address() {
-    let looked_up = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&looked_up);
-    let counted = Bearer::new("r").validated_by(move |_: BearerToken| {
-        count.fetch_add(1, Ordering::SeqCst);
-        async { Ok::<_, Rejection>(Some("alice")) }
-    });
+    let (counted, looked_up) = counted_bearer();
     let both = Arc::new(AuthenticateLayer::new(office(list()).and(counted).map(|(_, user)| user)));
     let ask = async |peer| {
         send(both.layer(service_fn(whoami)), asked(Some(peer), &[("authorization", "Bearer x")])).await
@@ -443,12 +447,7 @@ async fn row_22_address_and_credentials_and_nothing_is_looked_up_for_a_refused_a
 
 #[tokio::test]
 async fn row_22_nothing_is_looked_up_for_an_unknown_address() {
-    let looked_up = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&looked_up);
-    let counted = Bearer::new("r").validated_by(move |_: BearerToken| {
-        count.fetch_add(1, Ordering::SeqCst);
-        async { Ok::<_, Rejection>(Some("alice")) }
-    });
+    let (counted, looked_up) = counted_bearer();
     let office = behind(ForwardedBy::XForwardedFor).validated_by(list());
     let headers = [("authorization", "Bearer x"), ("x-forwarded-for", "unknown")];
     let answer = answer(office.and(counted).map(|(_, user)| user), asked(Some("10.0.0.1"), &headers)).await;

@@ -2,13 +2,7 @@
 
 mod support;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::atomic::Ordering, time::Duration};
 
 use http::StatusCode;
 use support::{Answered, ask, ask_layer, secrets::*, send};
@@ -228,12 +222,7 @@ async fn row_21_address_or_credentials_is_the_401_of_the_credentials() {
 
 #[tokio::test]
 async fn row_22_address_and_credentials_is_the_first_failure_and_costs_no_look_up() {
-    let looked_up = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&looked_up);
-    let counted = Bearer::new("r").validated_by(move |_: BearerToken| {
-        count.fetch_add(1, Ordering::SeqCst);
-        async { Ok::<_, Rejection>(Some("alice")) }
-    });
+    let (counted, looked_up) = counted_bearer();
     let both = nowhere().and(counted).map(|(_, user)| user);
     is(&ask(both, &[("authorization", &bearer())]).await, 403, &[]);
     assert_eq!(looked_up.load(Ordering::SeqCst), 0);

@@ -1,8 +1,13 @@
 //! The credentials of the tests, and the validators that know them.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use tower_authn::{
-    Authenticator, Rejection, Scheme as _, Tokens, Users,
+    Authenticator, BearerToken, Rejection, Scheme as _, Tokens, Users,
     scheme::{ApiKey, Basic, Bearer},
 };
 
@@ -58,4 +63,15 @@ where
         let rejection = refuse();
         async move { Err::<Option<&'static str>, _>(rejection) }
     })
+}
+
+/// Bearer whose validator accepts everything, and how often it was asked.
+pub fn counted_bearer() -> (impl Authenticator<Identity = &'static str>, Arc<AtomicUsize>) {
+    let looked_up = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&looked_up);
+    let counted = Bearer::new("r").validated_by(move |_: BearerToken| {
+        count.fetch_add(1, Ordering::SeqCst);
+        async { Ok::<_, Rejection>(Some("alice")) }
+    });
+    (counted, looked_up)
 }

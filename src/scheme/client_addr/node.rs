@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::challenge::is_token;
+
 /// The most parameters of one element that are compared with each other; RFC 7239 has four.
 const MAX_PARAMETERS: usize = 16;
 
@@ -86,9 +88,4 @@ fn value(text: &str) -> Option<(String, &str)> {
         }
     }
     None
-}
-
-fn is_token(text: &str) -> bool {
-    let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(is_tchar)
 }

@@ -1,6 +1,6 @@
 use std::{fmt, net::IpAddr};
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderValue};
 
 use super::{ForwardedBy, TrustedProxies, node};
 
@@ -93,11 +93,32 @@ pub(super) fn walk(peer: IpAddr, proxies: Option<&TrustedProxies>, headers: &Hea
     let Some(proxies) = proxies.filter(|proxies| proxies.trust(0, peer)) else {
         return Walk { proxies: Vec::new(), client: Some(peer), end: WalkEnd::NotAProxy };
     };
+    let name = proxies.header.name();
+    let lines = headers.get_all(&name);
+    if lines.iter().map(HeaderValue::len).sum::<usize>() > MAX_LEN {
+        return Walk { proxies: vec![peer], client: None, end: WalkEnd::TooLong };
+    }
+    // A line that is no text holds one entry, which is no address.
+    let lines = lines.iter().rev().map(|line| line.to_str().ok());
+    match proxies.header {
+        ForwardedBy::XForwardedFor => {
+            let entries = lines.flat_map(|line| line.unwrap_or_default().rsplit(','));
+            back(peer, proxies, entries.map(|entry| node::loose(entry.trim())))
+        }
+        // Where an element of it begins can only be told from the left.
+        ForwardedBy::Forwarded => {
+            let elements = |line: Option<&str>| line.and_then(node::forwarded).unwrap_or_else(|| vec![None]);
+            back(peer, proxies, lines.flat_map(|line| elements(line).into_iter().rev()))
+        }
+    }
+}
+
+/// Goes from the peer back through what the header names, the last entry first.
+fn back(peer: IpAddr, proxies: &TrustedProxies, entries: impl Iterator<Item = Option<IpAddr>>) -> Walk {
     let ended = |passed, end| Walk { proxies: passed, client: None, end };
     let mut passed = vec![peer];
-    let Ok(hops) = hops(headers, proxies.header) else { return ended(passed, WalkEnd::TooLong) };
-    for hop in hops.into_iter().rev() {
-        let Some(address) = hop.map(|address| address.to_canonical()) else {
+    for entry in entries {
+        let Some(address) = entry.map(|address| address.to_canonical()) else {
             return ended(passed, WalkEnd::NoAddress);
         };
         if !proxies.trust(passed.len(), address) {
@@ -109,27 +130,4 @@ pub(super) fn walk(peer: IpAddr, proxies: Option<&TrustedProxies>, headers: &Hea
         passed.push(address);
     }
     ended(passed, WalkEnd::HeaderEnded)
-}
-
-struct TooLong;
-
-/// The addresses of all lines of the header, joined; `None` for what is none.
-fn hops(headers: &HeaderMap, header: ForwardedBy) -> Result<Vec<Option<IpAddr>>, TooLong> {
-    let name: HeaderName = header.name();
-    let length: usize = headers.get_all(&name).iter().map(http::HeaderValue::len).sum();
-    if length > MAX_LEN {
-        return Err(TooLong);
-    }
-    let lines = headers.get_all(&name).iter().map(|line| line.to_str().ok());
-    Ok(match header {
-        ForwardedBy::XForwardedFor => lines
-            .flat_map(|line| match line {
-                Some(line) => line.split(',').map(|entry| node::loose(entry.trim())).collect(),
-                None => vec![None],
-            })
-            .collect(),
-        ForwardedBy::Forwarded => {
-            lines.flat_map(|line| line.and_then(node::forwarded).unwrap_or_else(|| vec![None])).collect()
-        }
-    })
 }

@@ -122,8 +122,7 @@ impl Hasher {
 impl Hasher {
     /// Waits for a permit, if the queue is not full, and for as long as allowed.
     pub(super) async fn permit(&self) -> Result<OwnedSemaphorePermit, Rejection> {
-        Handle::try_current()
-            .map_err(|_| Rejection::misconfigured("passwords are hashed in a tokio runtime"))?;
+        runtime()?;
         if let Some(permit) = self.permit_at_once() {
             return Ok(permit);
         }
