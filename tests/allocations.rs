@@ -2,16 +2,11 @@
 
 mod support;
 
-use std::{
-    alloc::System,
-    convert::Infallible,
-    pin::pin,
-    task::{Context, Poll, Waker},
-};
+use std::{alloc::System, convert::Infallible};
 
 use http::{Request, Response};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use support::{Body, request, secrets::*};
+use support::{Body, now, request, secrets::*};
 use tower::{Layer as _, Service, service_fn};
 use tower_authn::{AnyOf, AuthenticateLayer, Authenticator, respond::ProblemJson};
 
@@ -28,14 +23,6 @@ fn allocations<T>(mut prepare: impl FnMut() -> T, mut run: impl FnMut(T)) -> usi
         change.allocations + change.reallocations
     });
     counted.skip(3).min().unwrap()
-}
-
-/// Runs a future that never waits.
-fn now<F: Future>(future: F) -> F::Output {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("it waits"),
-    }
 }
 
 async fn bare(_: Request<Body>) -> Result<Response<Body>, Infallible> {

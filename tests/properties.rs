@@ -2,27 +2,14 @@
 
 mod support;
 
-use std::{
-    pin::pin,
-    task::{Context, Poll, Waker},
-};
-
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderName, HeaderValue, Request, StatusCode, header};
 use mediatype::MediaTypeList;
 use proptest::{prelude::*, proptest};
-use support::{Answered, ask, secrets::*};
+use support::{Answered, ask, now, secrets::*};
 use tower_authn::{
     Asked, Authenticator as _, Challenge, Demand, Realm, Rejection, Scheme as _, scheme, scheme::Bearer,
 };
-
-/// Runs a future that never waits.
-fn now<F: Future>(future: F) -> F::Output {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("it waits"),
-    }
-}
 
 /// Asks with one raw header.
 fn ask_raw(name: HeaderName, value: HeaderValue) -> Answered {

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader},
-    path::PathBuf,
+    path::Path,
     process::{Child, Command, Stdio},
     sync::mpsc,
     time::Duration,
@@ -57,7 +57,7 @@ impl Drop for Example {
 }
 
 /// A command under a shell that stops it when its standard input ends.
-pub fn died_with_stdin(program: &PathBuf) -> Command {
+pub fn died_with_stdin(program: &Path) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", r#""$@" & p=$!; read -r _; kill $p; wait $p 2>/dev/null"#, "sh"]).arg(program);
     command

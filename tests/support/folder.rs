@@ -1,6 +1,9 @@
 //! A folder that is removed with the test.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 pub struct Folder(PathBuf);
 
@@ -10,6 +13,10 @@ impl Folder {
         let path = std::env::temp_dir().join(format!("tower-authn-{name}-{}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         Self(path)
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.0
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -1,7 +1,11 @@
 //! What the tests share. Each file of tests uses a part of it.
 #![allow(dead_code, unreachable_pub)]
 
-use std::convert::Infallible;
+use std::{
+    convert::Infallible,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -105,6 +109,14 @@ where
     R: Respond<Body>,
 {
     send(layer.layer(service_fn(whoami)), request(headers)).await
+}
+
+/// Runs a future that never waits.
+pub fn now<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it waits"),
+    }
 }
 
 /// Answers the name of who was let in.

@@ -3,28 +3,30 @@
 use std::{
     fmt::Write as _,
     net::{TcpListener, TcpStream},
-    path::PathBuf,
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
+use super::{example::died_with_stdin, folder::Folder};
+
 /// A running nginx with one listening port for each configured server; it dies with the test.
 pub struct Nginx {
     child: Child,
-    folder: PathBuf,
+    folder: Folder,
     pub ports: Vec<u16>,
 }
 
 impl Nginx {
-    /// Starts servers, each with these lines in its `location`; `{NEXT}` stands for the port of the server after it, and
-    /// `{LAST}` for `upstream`. `None` where there is no nginx.
+    /// Starts servers, each with these lines in its `location`, and each in front of the next, the last one in front of
+    /// `upstream`. `None` where there is no nginx.
     pub fn start(name: &str, upstream: &str, locations: &[&str]) -> Option<Self> {
         if Command::new("nginx").arg("-v").stderr(Stdio::null()).status().is_err() {
             super::skipped("nginx");
             return None;
         }
-        let folder = std::env::temp_dir().join(format!("tower-authn-nginx-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = Folder::new(&format!("nginx-{name}"));
+        let root = folder.root().display();
         let ports: Vec<u16> = locations.iter().map(|_| free_port()).collect();
         let upstream = upstream.trim_start_matches("http://");
         let mut servers = String::new();
@@ -37,16 +39,14 @@ impl Nginx {
             );
         }
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .map(|kind| format!("{kind}_temp_path {}/{kind};\n", folder.display()))
+            .map(|kind| format!("{kind}_temp_path {root}/{kind};\n"))
             .concat();
         let configuration = format!(
-            "daemon off; master_process off; pid {0}/pid;\nevents {{ }}\nhttp {{ access_log off;\n{temporary}{servers}}}\n",
-            folder.display()
+            "daemon off; master_process off; pid {root}/pid;\nevents {{ }}\nhttp {{ access_log off;\n{temporary}{servers}}}\n"
         );
-        let file = folder.join("nginx.conf");
-        std::fs::write(&file, configuration).unwrap();
-        let child = super::example::died_with_stdin(&PathBuf::from("nginx"))
-            .args(["-e", &format!("{}/err.log", folder.display()), "-p", folder.to_str().unwrap(), "-c"])
+        let file = folder.write("nginx.conf", &configuration);
+        let child = died_with_stdin(Path::new("nginx"))
+            .args(["-e", &format!("{root}/err.log"), "-p", &root.to_string(), "-c"])
             .arg(&file)
             .stdin(Stdio::piped())
             .spawn()
@@ -61,7 +61,7 @@ impl Nginx {
     }
 
     fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.join("err.log")).unwrap_or_default()
+        std::fs::read_to_string(self.folder.path("err.log")).unwrap_or_default()
     }
 }
 
@@ -69,7 +69,6 @@ impl Drop for Nginx {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
         let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 

@@ -1,11 +1,13 @@
 //! A certified OpenID provider (oidc-provider, from npm), started beside a test.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
+
+use super::example::died_with_stdin;
 
 /// The folder of the Node programs, if what they need is installed.
 pub fn node() -> Option<PathBuf> {
@@ -39,15 +41,8 @@ impl OpenId {
 
     /// Starts it, on the same port and with the same keys as before.
     pub fn resume(&mut self) {
-        // It dies with the test, however that ends.
-        let mut child = Command::new("sh")
-            .args([
-                "-c",
-                r#""$@" & p=$!; read -r _; kill $p; wait $p 2>/dev/null"#,
-                "sh",
-                "node",
-                "provider.mjs",
-            ])
+        let mut child = died_with_stdin(Path::new("node"))
+            .arg("provider.mjs")
             .args([self.port.as_str(), self.keys.to_str().unwrap()])
             .current_dir(&self.folder)
             .stdin(Stdio::piped())
