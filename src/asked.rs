@@ -39,9 +39,14 @@ static SEC_FETCH_MODE: header::HeaderName = header::HeaderName::from_static("sec
 impl Asked {
     /// Reads the facts from a request's head.
     pub fn of(head: &Parts) -> Self {
+        Self::of_target(head, &head.uri)
+    }
+
+    /// Reads the facts where a router took a prefix off the target.
+    pub(crate) fn of_target(head: &Parts, target: &Uri) -> Self {
         Self {
             method: head.method.clone(),
-            target: head.uri.clone(),
+            target: target.clone(),
             accept: accept::value(&head.headers),
             fetch: fetch(&head.headers),
             grpc: grpc(&head.headers),
@@ -54,7 +59,8 @@ impl Asked {
         &self.method
     }
 
-    /// Returns the request's target as this layer saw it: inside axum's `nest` it lacks the prefix.
+    /// Returns the request's target as this layer saw it: inside axum's `nest` it lacks the prefix, unless the layer is told
+    /// [where to find it](crate::AuthenticateLayer::target_from).
     pub fn target(&self) -> &Uri {
         &self.target
     }

@@ -1,12 +1,14 @@
 //! Extractors and responses for axum (feature `axum`).
 
+use std::convert::Infallible;
+
 use axum_core::{
     extract::{FromRequestParts, OptionalFromRequestParts},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, IntoResponseParts, Response, ResponseParts},
 };
-use http::request::Parts;
+use http::{header, request::Parts};
 
-use crate::{Authenticated, Rejection};
+use crate::{Authenticated, Rejection, scheme::SetCookie};
 
 /// Nobody, under [`optional`](crate::Authenticator::optional), is 401. Without a layer around the handler: 500.
 impl<I, S> FromRequestParts<S> for Authenticated<I>
@@ -38,5 +40,28 @@ where
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         Self::into_response(self)
+    }
+}
+
+/// Added beside the cookies that are there.
+impl IntoResponseParts for SetCookie {
+    type Error = Infallible;
+
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        parts.headers_mut().append(header::SET_COOKIE, self.into_header_value());
+        Ok(parts)
+    }
+}
+
+/// Added beside the cookies that are there.
+#[cfg(feature = "session")]
+impl IntoResponseParts for crate::validator::session::SignOut {
+    type Error = Infallible;
+
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        for (name, value) in self {
+            parts.headers_mut().append(name, value);
+        }
+        Ok(parts)
     }
 }

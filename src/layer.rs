@@ -2,6 +2,7 @@
 
 use std::{any::type_name, fmt, sync::Arc};
 
+use http::{Extensions, Uri, request::Parts};
 use tower_layer::Layer;
 
 use crate::{
@@ -32,7 +33,11 @@ pub struct AuthenticateLayer<A, R = Negotiate> {
     responder: Arc<R>,
     bare_401: Bare401,
     basic: BasicForScripts,
+    target: Option<TargetFrom>,
 }
+
+/// Finds a request's target as it was before a router took a prefix off.
+type TargetFrom = for<'a> fn(&'a Extensions) -> Option<&'a Uri>;
 
 /// What happens to a 401 of the inner service that has no challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +54,7 @@ impl<A: Authenticator> AuthenticateLayer<A> {
             responder: Arc::new(Negotiate),
             bare_401: Bare401::Completed,
             basic: BasicForScripts::Hidden,
+            target: None,
         }
     }
 }
@@ -56,8 +62,8 @@ impl<A: Authenticator> AuthenticateLayer<A> {
 impl<A, R> AuthenticateLayer<A, R> {
     /// Lets something else draw the answers. It draws the body; status and challenges stay the layer's.
     pub fn respond_with<T>(self, responder: T) -> AuthenticateLayer<A, T> {
-        let Self { authenticator, bare_401, basic, .. } = self;
-        AuthenticateLayer { authenticator, responder: Arc::new(responder), bare_401, basic }
+        let Self { authenticator, bare_401, basic, target, .. } = self;
+        AuthenticateLayer { authenticator, responder: Arc::new(responder), bare_401, basic, target }
     }
 
     /// Leaves a 401 of the inner service as it is, even if it has no challenge. By default the challenges are added,
@@ -70,6 +76,30 @@ impl<A, R> AuthenticateLayer<A, R> {
     /// `Sec-Fetch-Mode` or `X-Requested-With`) gets the other challenges, or `xBasic` if there is no other.
     pub fn show_basic_to_scripts(self) -> Self {
         Self { basic: BasicForScripts::Shown, ..self }
+    }
+
+    /// Sets where to find the target that the client asked for, where a router took a prefix off: for
+    /// [`respond::Redirect`](crate::respond::Redirect), which leads back to it. Without it, or where nothing is found, it is the request's own.
+    ///
+    /// ```
+    /// # use tower_authn::{AuthenticateLayer, Scheme, Tokens, scheme::Bearer};
+    /// use axum::extract::OriginalUri;
+    ///
+    /// # let api = Bearer::new("api").validated_by(Tokens::<u32>::new());
+    /// // Inside axum's `nest`; needs axum's feature `original-uri`, which is on by default.
+    /// let layer = AuthenticateLayer::new(api)
+    ///     .target_from(|extensions| extensions.get::<OriginalUri>().map(|original| &original.0));
+    /// # let _ = layer;
+    /// ```
+    pub fn target_from(self, target: for<'a> fn(&'a Extensions) -> Option<&'a Uri>) -> Self {
+        Self { target: Some(target), ..self }
+    }
+
+    pub(crate) fn asked(&self, head: &Parts) -> Asked {
+        match self.target.and_then(|target| target(&head.extensions)) {
+            Some(target) => Asked::of_target(head, target),
+            None => Asked::of(head),
+        }
     }
 }
 
@@ -176,6 +206,6 @@ impl<A, R> fmt::Debug for AuthenticateLayer<A, R> {
             .field("responder", &type_name::<R>())
             .field("bare_401", &self.bare_401)
             .field("basic_for_scripts", &self.basic)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -72,6 +72,8 @@ mod rejection;
 pub mod respond;
 pub mod scheme;
 mod service;
+#[cfg(feature = "session")]
+pub mod store;
 pub mod throttle;
 mod trace;
 pub mod validator;

@@ -86,6 +86,8 @@ reasons! {
     BadClaims => "bad_claims",
     /// The token, key or session was revoked.
     Revoked => "revoked",
+    /// The session's id was replaced by a newer one.
+    Replaced => "replaced",
     /// The session was not used for too long.
     IdleTimeout => "idle_timeout",
     /// The session reached its absolute age.

@@ -9,7 +9,7 @@ use std::{
 use http::{Request, Response};
 use tower_service::Service;
 
-use crate::{AuthenticateLayer, Authenticator, ResponseFuture, asked::Asked, respond::Respond};
+use crate::{AuthenticateLayer, Authenticator, ResponseFuture, respond::Respond};
 
 /// The service that [`AuthenticateLayer`] makes.
 ///
@@ -66,7 +66,7 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let (mut head, body) = request.into_parts();
-        let asked = Asked::of(&head);
+        let asked = self.layer.asked(&head);
         let layer = Arc::clone(&self.layer);
         match layer.authenticator().extract(&mut head) {
             Ok(Some(credentials)) => {

@@ -20,6 +20,15 @@ pub async fn ctrl_c() {
     tokio::signal::ctrl_c().await.expect("a handler for Ctrl-C");
 }
 
+/// Returns so many seconds, which a variable of the environment may set.
+pub fn seconds(variable: &str, default: u64) -> Result<std::time::Duration, String> {
+    let seconds = match std::env::var(variable) {
+        Ok(text) => text.parse().map_err(|_| format!("{variable}={text} is no number of seconds"))?,
+        Err(_) => default,
+    };
+    Ok(std::time::Duration::from_secs(seconds))
+}
+
 /// Returns a variable of the environment, or 144 random bits as text.
 pub fn secret(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| {

@@ -1,5 +1,6 @@
 use http::request::Parts;
 
+use super::or::Extracted;
 use crate::{Authenticator, Challenges, Granted, Rejection};
 
 /// Lets requests without credentials pass as `None`: what [`Authenticator::optional`] makes.
@@ -22,16 +23,24 @@ impl<A> Optional<A> {
 }
 
 impl<A: Authenticator> Authenticator for Optional<A> {
-    type Credentials = Option<A::Credentials>;
+    /// An absence that was found when it was read, such as a cookie that can be no session's, is told when it is validated.
+    type Credentials = Extracted<A::Credentials>;
     type Identity = Option<A::Identity>;
 
     fn extract(&self, head: &mut Parts) -> Result<Option<Self::Credentials>, Rejection> {
-        self.0.extract(head).map(Some)
+        match self.0.extract(head) {
+            Err(rejection) if !rejection.is_absence() => Err(rejection),
+            extracted => Ok(Some(extracted)),
+        }
     }
 
     async fn validate(&self, credentials: Self::Credentials) -> Result<Granted<Self::Identity>, Rejection> {
-        let Some(credentials) = credentials else { return Ok(Granted::<A::Identity>::nobody()) };
-        match self.0.validate(credentials).await {
+        let result = match credentials {
+            Ok(None) => return Ok(Granted::<A::Identity>::nobody()),
+            Ok(Some(credentials)) => self.0.validate(credentials).await,
+            Err(rejection) => Err(rejection),
+        };
+        match result {
             Ok(granted) => Ok(granted.map(Some)),
             Err(rejection) if rejection.is_absence() => {
                 let mut granted = Granted::<A::Identity>::nobody();

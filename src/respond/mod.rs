@@ -17,6 +17,7 @@ mod html;
 mod negotiate;
 mod plain;
 mod problem_json;
+mod redirect;
 mod unauthorized;
 
 pub use empty::Empty;
@@ -24,6 +25,7 @@ pub use html::Html;
 pub use negotiate::Negotiate;
 pub use plain::Plain;
 pub use problem_json::ProblemJson;
+pub use redirect::{NotAPath, Redirect, ReturnTo};
 pub use unauthorized::{Challenged, Unauthorized};
 
 /// Draws the body of an answer. Also every `Fn(&Answer<'_>) -> Response<B>`.

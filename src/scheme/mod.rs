@@ -10,6 +10,7 @@ mod basic;
 mod bearer;
 mod client_addr;
 mod read;
+mod session_cookie;
 
 pub use api_key::{ApiKey, ApiKeyValue};
 pub use authorization::authorization;
@@ -19,6 +20,7 @@ pub use client_addr::{
     ClientAddr, ClientIp, ForwardedBy, ForwardedByError, PeerAddr, TrustedProxies, Walk, WalkEnd,
 };
 pub use read::{cookie, header};
+pub use session_cookie::{CookieValueError, NotLoopback, SessionCookie, SessionToken, SetCookie};
 
 /// How credentials travel: where they stand in a request, and how a client is asked for them.
 ///

@@ -5,14 +5,14 @@ use std::hash::{BuildHasherDefault, Hasher};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-pub(super) type Digest = [u8; 32];
+pub(crate) type Digest = [u8; 32];
 
-pub(super) fn of(secret: &str) -> Digest {
+pub(crate) fn of(secret: impl AsRef<[u8]>) -> Digest {
     Sha256::digest(secret).into()
 }
 
 /// Compares all of two digests, wherever they differ; eight bytes at a time, since each step is paid for.
-pub(super) fn are_equal(one: &Digest, other: &Digest) -> bool {
+pub(crate) fn are_equal(one: &Digest, other: &Digest) -> bool {
     let words = |digest: &Digest| {
         let (words, _) = digest.as_chunks();
         std::array::from_fn::<u64, 4, _>(|index| u64::from_ne_bytes(words[index]))
@@ -21,10 +21,10 @@ pub(super) fn are_equal(one: &Digest, other: &Digest) -> bool {
 }
 
 /// A map by digest. A digest is as good as random already, so its first bytes do for a hash.
-pub(super) type DigestMap<V> = std::collections::HashMap<Digest, V, BuildHasherDefault<FirstBytes>>;
+pub(crate) type DigestMap<V> = std::collections::HashMap<Digest, V, BuildHasherDefault<FirstBytes>>;
 
 #[derive(Default)]
-pub(super) struct FirstBytes(u64);
+pub(crate) struct FirstBytes(u64);
 
 impl Hasher for FirstBytes {
     fn write(&mut self, bytes: &[u8]) {

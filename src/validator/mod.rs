@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::Rejection;
 
-mod digest;
+pub(crate) mod digest;
 mod entropy;
 mod from_service;
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
@@ -16,6 +16,8 @@ compile_error!(
 mod networks;
 #[cfg(feature = "passwords")]
 pub mod passwords;
+#[cfg(feature = "session")]
+pub mod session;
 mod tokens;
 mod users;
 mod with_state;

@@ -1,0 +1,64 @@
+//! What the routes do.
+#![allow(unreachable_pub)]
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    extract::{ConnectInfo, RawQuery, State},
+    http::{StatusCode, header::CACHE_CONTROL},
+    response::{Html, IntoResponse, Redirect, Response},
+};
+use tower_authn::{
+    Authenticated, Rejection, Validator as _, respond::ReturnTo, scheme::UserPassword, store::SessionStore,
+    throttle::FailureStore, validator::session::Session,
+};
+
+use crate::{Site, pages};
+
+pub type Who = Authenticated<Session<String>>;
+
+pub async fn me(user: Who) -> impl IntoResponse {
+    ([(CACHE_CONTROL, "no-store")], Html(pages::me(&user))) // nor does the back button show it
+}
+
+pub async fn form(RawQuery(query): RawQuery) -> Html<String> {
+    Html(pages::sign_in("", &pages::field(&query.unwrap_or_default(), "next")))
+}
+
+pub async fn sign_in<S: SessionStore<String>, F: FailureStore>(
+    State(site): State<Arc<Site<S, F>>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    before: Option<Who>,
+    body: String,
+) -> Result<Response, Rejection> {
+    let [user, password, next] = ["user", "password", "next"].map(|name| pages::field(&body, name));
+    let attempt = site.throttle.attempt(peer.ip(), Some(&user)).await?;
+    // A refusal that is no outage: the wrong password, or an unknown user.
+    let Ok(Some(user)) = site.users.validate(UserPassword::new(user, password)).await else {
+        attempt.failed();
+        let page = pages::sign_in("The user name or the password is not right.", &next);
+        return Ok((StatusCode::UNAUTHORIZED, Html(page)).into_response()); // the layer adds the challenge
+    };
+    attempt.succeeded();
+    let (_, set_cookie) = match before {
+        Some(before) => site.sessions.create_in_place_of(before.key(), user).await?,
+        None => site.sessions.create(user).await?,
+    };
+    let next = next.parse().map_or_else(|_| "/me".to_owned(), |next: ReturnTo| next.to_string());
+    Ok((set_cookie, Redirect::to(&next)).into_response())
+}
+
+pub async fn sign_out<S: SessionStore<String>, F: FailureStore>(
+    State(site): State<Arc<Site<S, F>>>,
+    user: Who,
+) -> Result<impl IntoResponse, Rejection> {
+    Ok((site.sessions.sign_out(user.key()).await?, Redirect::to("/login")))
+}
+
+pub async fn sign_out_everywhere<S: SessionStore<String>, F: FailureStore>(
+    State(site): State<Arc<Site<S, F>>>,
+    user: Who,
+) -> Result<impl IntoResponse, Rejection> {
+    site.sessions.revoke_all(&*user).await?;
+    Ok((site.sessions.sign_out(user.key()).await?, Redirect::to("/login")))
+}

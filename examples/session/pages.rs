@@ -1,0 +1,43 @@
+//! The pages of the session example, and how its forms are read.
+#![allow(unreachable_pub)]
+
+/// Returns a field of a form or a query.
+pub fn field(form: &str, name: &str) -> String {
+    let mut fields = form_urlencoded::parse(form.as_bytes());
+    fields.find(|(known, _)| known == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
+}
+
+pub fn sign_in(message: &str, next: &str) -> String {
+    let next = escaped(next);
+    page(&format!(
+        r#"<h1>Sign in</h1><p role="alert">{message}</p>
+<form method="post" action="/login">
+<input type="hidden" name="next" value="{next}">
+<p><label>User<br><input name="user" autocomplete="username" required autofocus></label></p>
+<p><label>Password<br><input name="password" type="password" autocomplete="current-password" required></label></p>
+<button>Sign in</button>
+</form>"#
+    ))
+}
+
+pub fn me(name: &str) -> String {
+    let name = escaped(name);
+    page(&format!(
+        r#"<h1>You are {name}</h1>
+<form method="post" action="/logout"><button>Sign out</button></form>
+<form method="post" action="/logout-everywhere"><button>Sign out everywhere</button></form>"#
+    ))
+}
+
+fn page(body: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>A small site</title>\n\
+         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
+         <style>body{{font:1.1rem/1.5 system-ui;max-width:28rem;margin:10vh auto;padding:0 1rem}}\
+         input,button{{font:inherit;padding:.3rem .6rem}}form{{margin:.6rem 0}}</style>\n{body}\n</html>\n"
+    )
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
+}

@@ -1,0 +1,357 @@
+use std::{
+    collections::HashMap,
+    fmt,
+    hash::{BuildHasher as _, BuildHasherDefault, RandomState},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use tokio::{runtime::Handle, task::JoinHandle};
+
+use super::{SessionRecord, SessionStore, Stored};
+use crate::{
+    Clock, Reason, Rejection,
+    validator::{
+        digest::FirstBytes,
+        session::{Limits, SessionInfo, SessionKey},
+    },
+};
+
+/// Keeps sessions in memory, by default up to 100,000. They end with the process.
+///
+/// A look-up takes the same time for one session and for a million. What can be forgotten is removed in the background, a part of it each
+/// second, so that nothing waits for it; that needs a tokio runtime with time, and without one it is removed when the store is full. A
+/// full store refuses to begin sessions, with 503, rather than to end those of others.
+///
+/// ```
+/// use tower_authn::{scheme::SessionCookie, store::MemorySessions, validator::session::Sessions};
+///
+/// let sessions = Sessions::<String, _>::new(&SessionCookie::new("web"), MemorySessions::new(1_000_000));
+/// assert!(sessions.store().is_empty());
+/// ```
+pub struct MemorySessions<I> {
+    shared: Arc<Shared<I>>,
+    sweeper: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared<I> {
+    /// A session's lock is taken after its subject's, if both are.
+    sessions: Box<[Mutex<Sessions<I>>]>,
+    /// The sessions of each subject, the oldest first.
+    subjects: Box<[Mutex<Subjects>]>,
+    hash: RandomState,
+    len: AtomicUsize,
+    capacity: usize,
+    clock: Clock,
+}
+
+type Sessions<I> = HashMap<SessionKey, Entry<I>, BuildHasherDefault<FirstBytes>>;
+type Subjects = HashMap<Arc<str>, Vec<SessionKey>>;
+
+struct Entry<I> {
+    state: State<I>,
+    forget_at: Option<SystemTime>,
+}
+
+enum State<I> {
+    Live(SessionRecord<I>),
+    /// Usable until then, by requests that are under way.
+    Replaced(SessionRecord<I>, SystemTime),
+    Ended(Reason),
+}
+
+const SHARDS: usize = 256;
+/// A shard after the other is swept, all of them in about a minute.
+const SWEEP_EVERY: Duration = Duration::from_millis(250);
+
+impl<I> MemorySessions<I> {
+    /// Keeps up to so many sessions, with those that ended lately.
+    pub fn new(capacity: usize) -> Self {
+        Self::on(capacity, Clock::default())
+    }
+
+    /// Sets the clock by which sessions are forgotten, for tests; an empty store.
+    #[must_use]
+    pub fn clock(self, clock: Clock) -> Self {
+        Self::on(self.shared.capacity, clock)
+    }
+
+    fn on(capacity: usize, clock: Clock) -> Self {
+        let shared = Shared {
+            sessions: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            subjects: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hash: RandomState::new(),
+            len: AtomicUsize::new(0),
+            capacity,
+            clock,
+        };
+        Self { shared: Arc::new(shared), sweeper: Mutex::default() }
+    }
+
+    /// Returns how many sessions there are, with those that ended and are not forgotten yet.
+    pub fn len(&self) -> usize {
+        self.shared.len.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<I: Send + Sync + 'static> MemorySessions<I> {
+    /// Starts the task, unless it runs. A runtime that ends takes its tasks along; the next one gets a new one.
+    fn start_sweeper(&self) {
+        let mut sweeper = lock(&self.sweeper);
+        if sweeper.as_ref().is_some_and(|task| !task.is_finished()) {
+            return;
+        }
+        if let Ok(runtime) = Handle::try_current() {
+            *sweeper = Some(runtime.spawn(sweep(Arc::downgrade(&self.shared))));
+        }
+    }
+}
+
+async fn sweep<I>(shared: Weak<Shared<I>>) {
+    for shard in (0..SHARDS).cycle() {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        let Some(shared) = shared.upgrade() else { return };
+        shared.sweep(shard);
+    }
+}
+
+impl<I: Send + Sync + 'static> SessionStore<I> for MemorySessions<I> {
+    async fn create(
+        &self,
+        key: SessionKey,
+        record: SessionRecord<I>,
+        limits: Limits,
+    ) -> Result<bool, Rejection> {
+        self.start_sweeper();
+        let shared = &self.shared;
+        shared.make_room(&key)?;
+        let mut subjects = shared.subject(&record.subject);
+        Ok(shared.insert(&mut subjects, key, record, limits))
+    }
+
+    async fn load(&self, key: &SessionKey, limits: Limits) -> Result<Option<Stored<I>>, Rejection> {
+        let mut sessions = self.shared.session(key);
+        let Some(entry) = sessions.get_mut(key) else { return Ok(None) };
+        Ok(Some(match &mut entry.state {
+            State::Live(record) => {
+                let found = record.clone();
+                if limits.must_touch(record.times) {
+                    record.times.seen = limits.now;
+                    entry.forget_at = limits.forget_at(record.times);
+                }
+                Stored::Live(found)
+            }
+            State::Replaced(record, until) if limits.now < *until => Stored::Live(record.clone()),
+            State::Replaced(..) => Stored::Ended(Reason::Replaced),
+            State::Ended(reason) => Stored::Ended(*reason),
+        }))
+    }
+
+    async fn replace(
+        &self,
+        old: &SessionKey,
+        key: SessionKey,
+        record: SessionRecord<I>,
+        limits: Limits,
+    ) -> Result<bool, Rejection> {
+        let shared = &self.shared;
+        shared.make_room(&key)?;
+        let mut subjects = shared.subject(&record.subject);
+        {
+            let mut sessions = shared.session(old);
+            let Some(entry) = sessions.get_mut(old) else { return Ok(false) };
+            match &entry.state {
+                State::Live(record) if limits.ended(record.times).is_none() => {
+                    let until = limits.now + limits.grace;
+                    entry.state = State::Replaced(record.clone(), until);
+                    entry.forget_at = until.checked_add(limits.remember);
+                }
+                _ => return Ok(false),
+            }
+        }
+        Ok(shared.insert(&mut subjects, key, record, limits))
+    }
+
+    async fn end(&self, key: &SessionKey, reason: Reason, limits: Limits) -> Result<bool, Rejection> {
+        let Some(subject) = self.shared.subject_of(key) else { return Ok(false) };
+        let mut subjects = self.shared.subject(&subject);
+        forget_key(&mut subjects, &subject, key);
+        Ok(self.shared.end(key, reason, limits))
+    }
+
+    async fn end_all(&self, subject: &str, limits: Limits) -> Result<usize, Rejection> {
+        let mut subjects = self.shared.subject(subject);
+        let keys = subjects.remove(subject).unwrap_or_default();
+        Ok(keys.iter().filter(|key| self.shared.end(key, Reason::Revoked, limits)).count())
+    }
+
+    async fn list(&self, subject: &str, limits: Limits) -> Result<Vec<SessionInfo>, Rejection> {
+        let subjects = self.shared.subject(subject);
+        let keys = subjects.get(subject).map(Vec::as_slice).unwrap_or_default();
+        let info = |key: &SessionKey| match &self.shared.session(key).get(key)?.state {
+            State::Live(record) if limits.ended(record.times).is_none() => {
+                Some(SessionInfo { key: *key, times: record.times })
+            }
+            _ => None,
+        };
+        Ok(keys.iter().filter_map(info).collect())
+    }
+}
+
+impl<I> Shared<I> {
+    fn session(&self, key: &SessionKey) -> MutexGuard<'_, Sessions<I>> {
+        lock(&self.sessions[shard_of(key)])
+    }
+
+    fn subject(&self, subject: &str) -> MutexGuard<'_, Subjects> {
+        // The remainder is below a length, which is a usize.
+        let shard = usize::try_from(self.hash.hash_one(subject) % SHARDS as u64).unwrap_or_default();
+        lock(&self.subjects[shard])
+    }
+
+    fn subject_of(&self, key: &SessionKey) -> Option<Arc<str>> {
+        match &self.session(key).get(key)?.state {
+            State::Live(record) | State::Replaced(record, _) => Some(Arc::clone(&record.subject)),
+            State::Ended(_) => None,
+        }
+    }
+
+    /// # Errors
+    ///
+    /// The store is full, and nothing beside the new session can be forgotten.
+    fn make_room(&self, key: &SessionKey) -> Result<(), Rejection> {
+        if self.len.load(Ordering::Relaxed) >= self.capacity {
+            self.sweep(shard_of(key));
+            let mut sessions = self.session(key);
+            let before = sessions.len();
+            sessions.retain(|_, entry| !matches!(entry.state, State::Ended(_)));
+            self.len.fetch_sub(before - sessions.len(), Ordering::Relaxed);
+        }
+        if self.len.load(Ordering::Relaxed) >= self.capacity {
+            let cause = format!("the store is full with {} sessions", self.capacity);
+            return Err(Rejection::unavailable().with_reason(Reason::Overloaded).because(cause));
+        }
+        Ok(())
+    }
+
+    fn insert(
+        &self,
+        subjects: &mut Subjects,
+        key: SessionKey,
+        record: SessionRecord<I>,
+        limits: Limits,
+    ) -> bool {
+        let subject = Arc::clone(&record.subject);
+        let forget_at = limits.forget_at(record.times);
+        {
+            let mut sessions = self.session(&key);
+            if sessions.contains_key(&key) {
+                return false;
+            }
+            sessions.insert(key, Entry { state: State::Live(record), forget_at });
+        }
+        self.len.fetch_add(1, Ordering::Relaxed);
+        let keys = subjects.entry(subject).or_default();
+        keys.push(key);
+        if keys.len() > limits.per_subject {
+            let oldest = keys.remove(0);
+            self.end(&oldest, Reason::Revoked, limits);
+        }
+        true
+    }
+
+    /// Ends a session that its subject is no longer to know.
+    fn end(&self, key: &SessionKey, reason: Reason, limits: Limits) -> bool {
+        let mut sessions = self.session(key);
+        let Some(entry) = sessions.get_mut(key) else { return false };
+        let was_live = match &entry.state {
+            State::Live(record) => limits.ended(record.times).is_none(),
+            State::Replaced(_, until) => limits.now < *until,
+            State::Ended(_) => return false,
+        };
+        *entry = Entry { state: State::Ended(reason), forget_at: limits.now.checked_add(limits.remember) };
+        was_live
+    }
+
+    /// Removes what can be forgotten.
+    fn sweep(&self, shard: usize) {
+        let now = self.clock.now();
+        let is_due = |entry: &Entry<I>| entry.forget_at.is_some_and(|forget_at| forget_at <= now);
+        let mut due = Vec::new();
+        {
+            let mut sessions = lock(&self.sessions[shard]);
+            let before = sessions.len();
+            sessions.retain(|key, entry| match &entry.state {
+                State::Ended(_) => !is_due(entry),
+                State::Live(record) | State::Replaced(record, _) => {
+                    if is_due(entry) {
+                        due.push((*key, Arc::clone(&record.subject)));
+                    }
+                    true
+                }
+            });
+            self.len.fetch_sub(before - sessions.len(), Ordering::Relaxed);
+        }
+        for (key, subject) in due {
+            let mut subjects = self.subject(&subject);
+            let mut sessions = self.session(&key);
+            // Somebody may have used it since.
+            if sessions.get(&key).is_some_and(is_due) && sessions.remove(&key).is_some() {
+                self.len.fetch_sub(1, Ordering::Relaxed);
+                forget_key(&mut subjects, &subject, &key);
+            }
+        }
+        let mut sessions = lock(&self.sessions[shard]);
+        if sessions.capacity() > 4 * sessions.len() {
+            sessions.shrink_to_fit();
+        }
+    }
+}
+
+fn shard_of(key: &SessionKey) -> usize {
+    // The last byte: the first ones are the hash within the shard.
+    let [.., last] = *key.as_bytes();
+    usize::from(last) % SHARDS
+}
+
+fn forget_key(subjects: &mut Subjects, subject: &str, key: &SessionKey) {
+    let Some(keys) = subjects.get_mut(subject) else { return };
+    keys.retain(|known| known != key);
+    if keys.is_empty() {
+        subjects.remove(subject);
+    }
+}
+
+/// No app's code runs under a lock, so that none is poisoned; if one were, the maps are whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<I> Default for MemorySessions<I> {
+    fn default() -> Self {
+        Self::new(100_000)
+    }
+}
+
+/// Shows how many, and none of them.
+impl<I> fmt::Debug for MemorySessions<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MemorySessions({} of {})", self.len(), self.shared.capacity)
+    }
+}
+
+impl<I> Drop for MemorySessions<I> {
+    fn drop(&mut self) {
+        if let Some(sweeper) = lock(&self.sweeper).take() {
+            sweeper.abort();
+        }
+    }
+}

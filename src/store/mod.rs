@@ -1,0 +1,244 @@
+//! Where sessions are kept: in memory, or where several processes share them (feature `session`).
+
+use std::{sync::Arc, time::SystemTime};
+
+use crate::{
+    Reason, Rejection,
+    validator::session::{Limits, SessionInfo, SessionKey},
+};
+
+mod memory;
+#[cfg(feature = "redis")]
+mod redis;
+
+pub use memory::MemorySessions;
+#[cfg(feature = "redis")]
+pub use redis::RedisStore;
+
+/// Keeps sessions. [`MemorySessions`] and `RedisStore` (feature `redis`) are here; implement it for a database of your own.
+///
+/// What every store guarantees:
+///
+/// - It knows a session by its [`SessionKey`], a digest; the id that signs in never gets here.
+/// - Each call is atomic: what two processes do at the same time happens one after the other.
+/// - A session that ended stays ended. `load` must not bring it back by writing down that it was used.
+/// - It answers in bounded time, or fails: the client then sees 503, and no cookie is expired. `?` on any error does that.
+/// - A call that is dropped before it is ready has happened wholly or not at all.
+/// - After [`Limits::forget_at`] it may forget a session, and should.
+///
+/// `I` is the app's identity; a store that writes it down asks for `serde`.
+///
+/// ```
+/// use std::{collections::HashMap, sync::{Mutex, PoisonError}};
+/// use tower_authn::{Reason, Rejection, store::{SessionRecord, SessionStore, Stored}};
+/// use tower_authn::validator::session::{Limits, SessionInfo, SessionKey};
+///
+/// /// One map: it never shrinks, no example to follow in that.
+/// #[derive(Default)]
+/// struct Everything(Mutex<HashMap<SessionKey, Stored<String>>>);
+///
+/// impl SessionStore<String> for Everything {
+///     async fn create(&self, key: SessionKey, record: SessionRecord<String>, _: Limits) -> Result<bool, Rejection> {
+///         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+///         Ok(!all.contains_key(&key) && all.insert(key, Stored::Live(record)).is_none())
+///     }
+///
+///     async fn load(&self, key: &SessionKey, limits: Limits) -> Result<Option<Stored<String>>, Rejection> {
+///         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+///         let found = all.get(key).cloned();
+///         if let Some(Stored::Live(record)) = all.get_mut(key) && limits.must_touch(record.times) {
+///             record.times.seen = limits.now;
+///         }
+///         Ok(found)
+///     }
+///
+///     async fn replace(&self, old: &SessionKey, key: SessionKey, record: SessionRecord<String>, limits: Limits) -> Result<bool, Rejection> {
+///         Ok(self.end(old, Reason::Replaced, limits).await? && self.create(key, record, limits).await?)
+///     }
+///
+///     async fn end(&self, key: &SessionKey, reason: Reason, _: Limits) -> Result<bool, Rejection> {
+///         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+///         Ok(matches!(all.insert(*key, Stored::Ended(reason)), Some(Stored::Live(_))))
+///     }
+///
+///     async fn end_all(&self, subject: &str, limits: Limits) -> Result<usize, Rejection> {
+///         let sessions = self.list(subject, limits).await?;
+///         for session in &sessions {
+///             self.end(&session.key, Reason::Revoked, limits).await?;
+///         }
+///         Ok(sessions.len())
+///     }
+///
+///     async fn list(&self, subject: &str, limits: Limits) -> Result<Vec<SessionInfo>, Rejection> {
+///         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+///         let of = |(key, stored): (&SessionKey, &Stored<String>)| match stored {
+///             Stored::Live(record) if *record.subject == *subject && limits.ended(record.times).is_none() => {
+///                 Some(SessionInfo { key: *key, times: record.times })
+///             }
+///             _ => None,
+///         };
+///         Ok(all.iter().filter_map(of).collect())
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` keeps no sessions of `{I}`",
+    label = "must be a `SessionStore<{I}>`",
+    note = "`RedisStore` keeps identities that are `serde::Serialize` and `serde::Deserialize`"
+)]
+pub trait SessionStore<I>: Send + Sync + 'static {
+    /// Adds a session; `false` if there is one under this key, which then stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// An outage, as for all methods; or that the store is full.
+    fn create(
+        &self,
+        key: SessionKey,
+        record: SessionRecord<I>,
+        limits: Limits,
+    ) -> impl Future<Output = Result<bool, Rejection>> + Send;
+
+    /// Returns a session as it was before this use, and writes down that it was used, if
+    /// [`Limits::must_touch`] says so. Of a key that is not known nothing is kept.
+    fn load(
+        &self,
+        key: &SessionKey,
+        limits: Limits,
+    ) -> impl Future<Output = Result<Option<Stored<I>>, Rejection>> + Send;
+
+    /// Adds a session in place of another; `false`, and nothing happens, if the other is no longer live or was replaced
+    /// before. The other stays as it is for [`Limits::grace`], and ends then with [`Reason::Replaced`].
+    fn replace(
+        &self,
+        old: &SessionKey,
+        key: SessionKey,
+        record: SessionRecord<I>,
+        limits: Limits,
+    ) -> impl Future<Output = Result<bool, Rejection>> + Send;
+
+    /// Ends a session; `false` if it was not live.
+    fn end(
+        &self,
+        key: &SessionKey,
+        reason: Reason,
+        limits: Limits,
+    ) -> impl Future<Output = Result<bool, Rejection>> + Send;
+
+    /// Ends all sessions of a subject with [`Reason::Revoked`], also those that are being replaced. Returns how many there were.
+    fn end_all(&self, subject: &str, limits: Limits)
+    -> impl Future<Output = Result<usize, Rejection>> + Send;
+
+    /// Returns the live sessions of a subject, in any order.
+    fn list(
+        &self,
+        subject: &str,
+        limits: Limits,
+    ) -> impl Future<Output = Result<Vec<SessionInfo>, Rejection>> + Send;
+}
+
+impl<I, S: SessionStore<I>> SessionStore<I> for Arc<S>
+where
+    I: Send + Sync + 'static,
+{
+    fn create(
+        &self,
+        key: SessionKey,
+        record: SessionRecord<I>,
+        limits: Limits,
+    ) -> impl Future<Output = Result<bool, Rejection>> + Send {
+        S::create(self, key, record, limits)
+    }
+
+    fn load(
+        &self,
+        key: &SessionKey,
+        limits: Limits,
+    ) -> impl Future<Output = Result<Option<Stored<I>>, Rejection>> + Send {
+        S::load(self, key, limits)
+    }
+
+    fn replace(
+        &self,
+        old: &SessionKey,
+        key: SessionKey,
+        record: SessionRecord<I>,
+        limits: Limits,
+    ) -> impl Future<Output = Result<bool, Rejection>> + Send {
+        S::replace(self, old, key, record, limits)
+    }
+
+    fn end(
+        &self,
+        key: &SessionKey,
+        reason: Reason,
+        limits: Limits,
+    ) -> impl Future<Output = Result<bool, Rejection>> + Send {
+        S::end(self, key, reason, limits)
+    }
+
+    fn end_all(
+        &self,
+        subject: &str,
+        limits: Limits,
+    ) -> impl Future<Output = Result<usize, Rejection>> + Send {
+        S::end_all(self, subject, limits)
+    }
+
+    fn list(
+        &self,
+        subject: &str,
+        limits: Limits,
+    ) -> impl Future<Output = Result<Vec<SessionInfo>, Rejection>> + Send {
+        S::list(self, subject, limits)
+    }
+}
+
+/// What a store keeps of a session.
+#[derive(Debug)]
+pub struct SessionRecord<I> {
+    /// The app's own.
+    pub identity: Arc<I>,
+    /// Whose session it is; what `end_all` and `list` look for.
+    pub subject: Arc<str>,
+    /// When it was created and last used.
+    pub times: Times,
+    /// Which credentials it was created with, where that is checked.
+    pub version: Option<u64>,
+}
+
+impl<I> Clone for SessionRecord<I> {
+    fn clone(&self) -> Self {
+        Self { identity: Arc::clone(&self.identity), subject: Arc::clone(&self.subject), ..*self }
+    }
+}
+
+/// When a session was created and last used, in wall time, which processes share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// When somebody signed in. It stays when the id is replaced, so that no rotation gets around the absolute limit.
+    pub created: SystemTime,
+    /// When it was last seen, as far as that was written down.
+    pub seen: SystemTime,
+}
+
+/// What a store finds under a key.
+#[derive(Debug)]
+pub enum Stored<I> {
+    /// A session; whether it is too old is for the caller to say.
+    Live(SessionRecord<I>),
+    /// One that was ended, for as long as the store remembers why.
+    Ended(Reason),
+    /// One that can no longer be read, say since the identity's type has changed.
+    Unreadable,
+}
+
+impl<I> Clone for Stored<I> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Live(record) => Self::Live(record.clone()),
+            Self::Ended(reason) => Self::Ended(*reason),
+            Self::Unreadable => Self::Unreadable,
+        }
+    }
+}

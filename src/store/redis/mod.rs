@@ -1,0 +1,169 @@
+//! Sessions and failures in Redis (feature `redis`).
+
+use std::{
+    fmt,
+    sync::{Arc, LazyLock, OnceLock},
+    time::Duration,
+};
+
+use ::redis::{
+    Client, FromRedisValue, RedisError, RedisResult, Script, ScriptInvocation,
+    aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig},
+};
+
+use crate::{Reason, Rejection};
+
+mod failures;
+mod sessions;
+
+/// Keeps sessions, and the failures that a [`Throttle`](crate::throttle::Throttle) counts, in Redis 6.2 or later, or what speaks its
+/// protocol (feature `redis`).
+///
+/// Each call is one script, and so one round trip and atomic; a request with a session is one call. Sessions have a time to live,
+/// after which Redis removes them itself. Identities are kept as JSON, and go when the session ends. What Redis gets of a session is the
+/// SHA-256 of its id, and so signs nobody in.
+///
+/// A call that is not answered within a second is given up: the client sees 503 with `Retry-After`. The connection is opened at the first
+/// call, and again whenever it breaks; a server that starts before its Redis needs no restart. It runs in a tokio runtime with
+/// time.
+///
+/// All keys of sessions begin with `{tower-authn}`, one hash slot, so that a call is atomic in a cluster too; give each app that shares
+/// a Redis a [`prefix`](Self::prefix) of its own. For a cluster, hand a connection to it over with [`over`](Self::over). For `rediss://`, depend on
+/// the crate redis with one of its TLS features.
+///
+/// ```
+/// use tower_authn::{scheme::SessionCookie, store::RedisStore, throttle::Throttle, validator::session::Sessions};
+///
+/// let redis = RedisStore::open("redis://127.0.0.1/")?.prefix("shop");
+/// let sessions = Sessions::<String, _>::new(&SessionCookie::new("web"), redis.clone());
+/// let throttle = Throttle::new(redis);
+/// # let _ = (sessions, throttle);
+/// # Ok::<(), redis::RedisError>(())
+/// ```
+#[must_use]
+pub struct RedisStore<C = ConnectionManager> {
+    connection: Arc<Connection<C>>,
+    prefix: Arc<str>,
+    timeout: Duration,
+}
+
+/// A connection that is opened when it is first needed, in the runtime that needs it.
+struct Connection<C> {
+    opened: OnceLock<C>,
+    open: Box<dyn Fn() -> RedisResult<C> + Send + Sync>,
+}
+
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+impl RedisStore {
+    /// Takes the URL of a Redis: `redis://[user]:[password]@host:port/database`.
+    ///
+    /// # Errors
+    ///
+    /// A URL that is none. Whether anybody answers shows at the first call.
+    pub fn open(url: &str) -> Result<Self, RedisError> {
+        let client = Client::open(url)?;
+        let open = move || {
+            let config = ConnectionManagerConfig::new()
+                .set_connection_timeout(Some(TIMEOUT))
+                .set_response_timeout(None) // each call has its own
+                .set_min_delay(Duration::from_millis(20))
+                .set_max_delay(Duration::from_millis(200));
+            ConnectionManager::new_lazy_with_config(client.clone(), config)
+        };
+        Ok(Self::with(OnceLock::new(), Box::new(open)))
+    }
+}
+
+impl<C> RedisStore<C> {
+    /// Takes a connection of the crate redis, for example to a cluster. It should reconnect by itself.
+    pub fn over(connection: C) -> Self
+    where
+        C: Clone + Send + Sync + 'static,
+    {
+        let opened = OnceLock::from(connection.clone());
+        Self::with(opened, Box::new(move || Ok(connection.clone())))
+    }
+
+    fn with(opened: OnceLock<C>, open: Box<dyn Fn() -> RedisResult<C> + Send + Sync>) -> Self {
+        Self {
+            connection: Arc::new(Connection { opened, open }),
+            prefix: Arc::from("tower-authn"),
+            timeout: TIMEOUT,
+        }
+    }
+
+    /// Sets what all keys begin with; `tower-authn` by default. Who shares a prefix shares sessions.
+    ///
+    /// # Panics
+    ///
+    /// A prefix that is empty or holds a brace.
+    #[track_caller]
+    pub fn prefix(self, prefix: &str) -> Self {
+        assert!(!prefix.is_empty() && !prefix.contains(['{', '}']), "{prefix:?} is no prefix of keys");
+        Self { prefix: Arc::from(prefix), ..self }
+    }
+
+    /// Sets how long a call may take, connecting included; a second by default.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+}
+
+impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisStore<C> {
+    /// Runs a script, which is a round trip, and a second one if Redis has forgotten it.
+    async fn run<T: FromRedisValue + Send>(&self, call: &ScriptInvocation<'_>) -> Result<T, Rejection> {
+        let answer = async {
+            let mut connection = self.connection.get()?;
+            call.invoke_async(&mut connection).await
+        };
+        match tokio::time::timeout(self.timeout, answer).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(Rejection::unavailable().with_reason(Reason::BackEndFailed).because(error)),
+            Err(_) => {
+                let cause = format!("Redis did not answer within {:?}", self.timeout);
+                Err(Rejection::unavailable().with_reason(Reason::TimedOut).because(cause))
+            }
+        }
+    }
+}
+
+impl<C: Clone> Connection<C> {
+    fn get(&self) -> RedisResult<C> {
+        if let Some(connection) = self.opened.get() {
+            return Ok(connection.clone());
+        }
+        let connection = (self.open)()?;
+        // Who comes second closes its own.
+        Ok(self.opened.get_or_init(|| connection).clone())
+    }
+}
+
+/// A script that is made when it is first needed.
+type LazyScript = LazyLock<Script>;
+
+/// Whole milliseconds, of which Redis and Lua can count a few thousand years.
+fn milliseconds(duration: Duration) -> u64 {
+    const LONGEST: u64 = 100_000_000_000_000;
+    u64::try_from(duration.as_millis()).unwrap_or(LONGEST).min(LONGEST)
+}
+
+impl<C> Clone for RedisStore<C> {
+    fn clone(&self) -> Self {
+        Self {
+            connection: Arc::clone(&self.connection),
+            prefix: Arc::clone(&self.prefix),
+            timeout: self.timeout,
+        }
+    }
+}
+
+/// Shows no URL: it may hold a password.
+impl<C> fmt::Debug for RedisStore<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("prefix", &self.prefix)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,88 @@
+use std::time::{Duration, SystemTime};
+
+use crate::{Reason, store::Times};
+
+/// The moment of a call to a [`SessionStore`](crate::store::SessionStore), and how many sessions live for how long.
+///
+/// If the clock is set back, no time passes for a session until the clock has caught up: none ends for it, and none is lost.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use tower_authn::{Reason, store::Times, validator::session::Limits};
+///
+/// let now = SystemTime::now();
+/// let hour = Duration::from_secs(3600);
+/// let at = Limits { now, ..Limits::default() };
+/// assert_eq!(at.ended(Times { created: now, seen: now }), None);
+/// assert_eq!(at.ended(Times { created: now - hour, seen: now - hour }), Some(Reason::IdleTimeout));
+/// assert_eq!(at.ended(Times { created: now - 12 * hour, seen: now }), Some(Reason::AbsoluteTimeout));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The time of the call.
+    pub now: SystemTime,
+    /// How long a session may go unused; 30 minutes by default.
+    pub idle: Duration,
+    /// How long it lives at most; 12 hours by default.
+    pub absolute: Duration,
+    /// After which time a use is written down again; a minute by default, and never more than a tenth of `idle`.
+    pub touch: Duration,
+    /// How long a replaced session stays usable; 10 seconds by default.
+    pub grace: Duration,
+    /// How long it is remembered why a session ended; 10 minutes by default.
+    pub remember: Duration,
+    /// How many sessions one subject may have; 100 by default. One more ends the oldest.
+    pub per_subject: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            now: SystemTime::UNIX_EPOCH,
+            idle: Duration::from_secs(30 * 60),
+            absolute: Duration::from_secs(12 * 60 * 60),
+            touch: Duration::from_secs(60),
+            grace: Duration::from_secs(10),
+            remember: Duration::from_secs(10 * 60),
+            per_subject: 100,
+        }
+    }
+}
+
+impl Limits {
+    /// Returns whether a session is too old by now, and how: [`Reason::IdleTimeout`] or [`Reason::AbsoluteTimeout`].
+    pub fn ended(&self, times: Times) -> Option<Reason> {
+        if self.since(times.created) >= self.absolute {
+            Some(Reason::AbsoluteTimeout)
+        } else if self.since(times.seen) >= self.idle {
+            Some(Reason::IdleTimeout)
+        } else {
+            None
+        }
+    }
+
+    /// Whether this use of a session is to be written down: it is live, and was not seen for a while.
+    pub fn must_touch(&self, times: Times) -> bool {
+        self.since(times.seen) >= self.touch.min(self.idle / 10) && self.ended(times).is_none()
+    }
+
+    /// Returns how long a session lives that was used now.
+    pub fn lives_for(&self, created: SystemTime) -> Duration {
+        self.idle.min(self.absolute.saturating_sub(self.since(created)))
+    }
+
+    /// Returns when a session can be forgotten: a while after it ended, until when it is remembered why.
+    pub fn forget_at(&self, times: Times) -> Option<SystemTime> {
+        let idle = times.seen.checked_add(self.idle);
+        let absolute = times.created.checked_add(self.absolute);
+        let ends = match (idle, absolute) {
+            (Some(idle), Some(absolute)) => idle.min(absolute),
+            (one, other) => one.or(other)?,
+        };
+        ends.checked_add(self.remember)
+    }
+
+    fn since(&self, then: SystemTime) -> Duration {
+        self.now.duration_since(then).unwrap_or_default()
+    }
+}

@@ -1,0 +1,377 @@
+//! Sessions: a cookie that signs in, expires, rotates and can be revoked everywhere (feature `session`).
+
+use std::{borrow::Cow, fmt, pin::Pin, sync::Arc, time::Duration};
+
+mod id;
+mod limits;
+#[allow(clippy::module_inception)]
+mod session;
+mod sign_out;
+
+pub use id::{SessionId, SessionKey, SessionKeyError};
+pub use limits::Limits;
+pub use session::{Session, SessionInfo};
+pub use sign_out::SignOut;
+
+use crate::{
+    Clock, Reason, Rejection, Validator,
+    scheme::{SessionCookie, SessionToken, SetCookie},
+    store::{MemorySessions, SessionRecord, SessionStore, Stored, Times},
+};
+
+/// Sessions of an app's identities: creates them, and validates the cookie that stands for one. Clones share them.
+///
+/// A session ends when it was not used for 30 minutes, 12 hours after the sign-in, or when it is revoked. The client then sees
+/// 401 without an error (or, with [`respond::Redirect`](crate::respond::Redirect), the page to sign in), its cookie is expired in the same answer,
+/// and the log has the [`Reason`]. A store that is down is 503, and the cookie stays.
+///
+/// The id in the cookie is 256 random bits; the store only gets its SHA-256, so that who reads the store can sign nobody in.
+///
+/// ```
+/// use std::{borrow::Cow, time::Duration};
+/// use tower_authn::{AuthenticateLayer, Rejection, Scheme, respond::Redirect, scheme::{SessionCookie, SetCookie}};
+/// use tower_authn::validator::session::{Sessions, Subject};
+///
+/// #[derive(Clone)]
+/// struct User {
+///     name: String,
+/// }
+///
+/// impl Subject for User {
+///     fn subject(&self) -> Cow<'_, str> {
+///         Cow::Borrowed(&self.name)
+///     }
+/// }
+///
+/// let cookie = SessionCookie::new("web");
+/// let sessions = Sessions::<User>::in_memory(&cookie).idle_limit(Duration::from_secs(900));
+/// let layer = AuthenticateLayer::new(cookie.validated_by(sessions.clone())).respond_with(Redirect::to("/login"));
+///
+/// /// After the password was checked.
+/// async fn signed_in(sessions: &Sessions<User>, name: String) -> Result<SetCookie, Rejection> {
+///     let (_id, set_cookie) = sessions.create(User { name }).await?;
+///     Ok(set_cookie)
+/// }
+/// # let _ = (layer, signed_in(&sessions, String::new()));
+/// ```
+#[must_use]
+pub struct Sessions<I, S = MemorySessions<I>> {
+    store: Arc<S>,
+    cookie: SessionCookie,
+    limits: Limits,
+    clock: Clock,
+    version: Option<VersionOf<I>>,
+}
+
+/// Whose session it is: what [`Sessions::revoke_all`] ends all sessions of, and [`Sessions::list`] lists.
+///
+/// ```
+/// use std::borrow::Cow;
+/// use tower_authn::validator::session::Subject;
+///
+/// struct User {
+///     id: u64,
+/// }
+///
+/// impl Subject for User {
+///     fn subject(&self) -> Cow<'_, str> {
+///         self.id.to_string().into()
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "sessions of `{Self}` cannot be told apart by whose they are",
+    label = "must be a `Subject`"
+)]
+pub trait Subject {
+    /// Returns a name that is unique, and stays the same while the account exists.
+    fn subject(&self) -> Cow<'_, str>;
+}
+
+impl Subject for String {
+    fn subject(&self) -> Cow<'_, str> {
+        Cow::Borrowed(self)
+    }
+}
+
+impl Subject for str {
+    fn subject(&self) -> Cow<'_, str> {
+        Cow::Borrowed(self)
+    }
+}
+
+impl<T: Subject + ?Sized> Subject for &T {
+    fn subject(&self) -> Cow<'_, str> {
+        T::subject(self)
+    }
+}
+
+/// The subject that the session was created for.
+impl<I> Subject for Session<I> {
+    fn subject(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.record().subject)
+    }
+}
+
+/// A look-up of the version of somebody's credentials.
+type VersionOf<I> = Arc<dyn Fn(&I) -> VersionFuture + Send + Sync>;
+type VersionFuture = Pin<Box<dyn Future<Output = Result<Option<u64>, Rejection>> + Send>>;
+
+impl<I: Send + Sync + 'static> Sessions<I> {
+    /// Keeps up to 100,000 sessions in memory; they end with the process.
+    pub fn in_memory(cookie: &SessionCookie) -> Self {
+        Self::new(cookie, MemorySessions::default())
+    }
+}
+
+impl<I, S> Sessions<I, S> {
+    /// Keeps sessions in a store, and hands them out in this cookie.
+    pub fn new(cookie: &SessionCookie, store: S) -> Self {
+        Self {
+            store: Arc::new(store),
+            cookie: cookie.clone(),
+            limits: Limits::default(),
+            clock: Clock::default(),
+            version: None,
+        }
+    }
+
+    /// Sets how long a session may go unused; 30 minutes by default. Since a use is not written down each time, a session may
+    /// end earlier by up to [`touch_every`](Self::touch_every).
+    pub fn idle_limit(mut self, idle: Duration) -> Self {
+        self.limits.idle = idle;
+        self
+    }
+
+    /// Sets how long a session lives at most, however much it is used; 12 hours by default.
+    pub fn absolute_limit(mut self, absolute: Duration) -> Self {
+        self.limits.absolute = absolute;
+        self
+    }
+
+    /// Sets after which time a use is written down again; a minute by default, and never more than a tenth of the idle limit.
+    pub fn touch_every(mut self, touch: Duration) -> Self {
+        self.limits.touch = touch;
+        self
+    }
+
+    /// Sets how long the old id stays usable after [`rotate`](Self::rotate), with the old identity, for requests that are under way
+    /// and answers that get lost; 10 seconds by default.
+    pub fn rotation_grace(mut self, grace: Duration) -> Self {
+        self.limits.grace = grace;
+        self
+    }
+
+    /// Sets how long the store remembers why a session ended, for the log; 10 minutes by default.
+    pub fn remember_ended(mut self, remember: Duration) -> Self {
+        self.limits.remember = remember;
+        self
+    }
+
+    /// Binds each session to the version of the credentials it was created with, such as the time of the last change of the password:
+    /// when the version is another, or there is none, the session ends. Asked with every request.
+    ///
+    /// ```
+    /// use tower_authn::{scheme::SessionCookie, validator::session::Sessions};
+    ///
+    /// let sessions = Sessions::<String>::in_memory(&SessionCookie::new("web")).bound_to(|user| {
+    ///     let user = user.clone();
+    ///     async move { Ok((user == "alice").then_some(1)) } // ask the database
+    /// });
+    /// # let _ = sessions;
+    /// ```
+    pub fn bound_to<F, Fut>(self, version: F) -> Self
+    where
+        F: Fn(&I) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Option<u64>, Rejection>> + Send + 'static,
+    {
+        let version = move |identity: &I| Box::pin(version(identity)) as VersionFuture;
+        Self { version: Some(Arc::new(version)), ..self }
+    }
+
+    /// Sets how many sessions one subject may have, at least one; 100 by default. One more ends the oldest.
+    pub fn at_most_per_subject(mut self, sessions: usize) -> Self {
+        self.limits.per_subject = sessions.max(1);
+        self
+    }
+
+    /// Sets the clock, for tests.
+    pub fn clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Returns the store.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    fn now(&self) -> Limits {
+        Limits { now: self.clock.now(), ..self.limits }
+    }
+}
+
+impl<I, S> Sessions<I, S>
+where
+    I: Subject + Send + Sync + 'static,
+    S: SessionStore<I>,
+{
+    /// Begins a session. Where the browser may hold one already, [`create_in_place_of`](Self::create_in_place_of) it.
+    ///
+    /// # Errors
+    ///
+    /// The store is down or full: 503.
+    pub async fn create(&self, identity: I) -> Result<(SessionId, SetCookie), Rejection> {
+        let limits = self.now();
+        let record = self.record(identity, Times { created: limits.now, seen: limits.now }).await?;
+        let id = SessionId::random()?;
+        if self.store.create(id.key(), record, limits).await? {
+            self.handed_out(id)
+        } else {
+            // By chance it does not happen: somebody chooses the numbers.
+            Err(Rejection::misconfigured("a new session's id was taken already: the randomness is broken"))
+        }
+    }
+
+    /// Begins a session at a sign-in, and ends the one that the browser held before: an id from before the sign-in never works
+    /// after it.
+    ///
+    /// # Errors
+    ///
+    /// The store is down or full: 503. The one before may have ended then.
+    pub async fn create_in_place_of(
+        &self,
+        before: &SessionKey,
+        identity: I,
+    ) -> Result<(SessionId, SetCookie), Rejection> {
+        self.store.end(before, Reason::Replaced, self.now()).await?;
+        self.create(identity).await
+    }
+
+    /// Gives a session a new id and identity, for example when its user gains a right. The time of the sign-in stays, and so does the
+    /// absolute limit.
+    ///
+    /// # Errors
+    ///
+    /// The session ended or was rotated meanwhile: 401. The store is down: 503.
+    pub async fn rotate(
+        &self,
+        session: &Session<I>,
+        identity: I,
+    ) -> Result<(SessionId, SetCookie), Rejection> {
+        let limits = self.now();
+        let times = Times { created: session.created_at(), seen: limits.now };
+        let record = self.record(identity, times).await?;
+        let id = SessionId::random()?;
+        if self.store.replace(session.key(), id.key(), record, limits).await? {
+            self.handed_out(id)
+        } else {
+            Err(Rejection::missing().with_reason(Reason::Replaced))
+        }
+    }
+
+    /// Ends a session; `false` if it was not live.
+    ///
+    /// # Errors
+    ///
+    /// The store is down: 503.
+    pub async fn revoke(&self, key: &SessionKey) -> Result<bool, Rejection> {
+        self.store.end(key, Reason::Revoked, self.now()).await
+    }
+
+    /// Ends a session at its user's wish. The answer takes the cookie, and what the browser keeps of the site, away.
+    ///
+    /// # Errors
+    ///
+    /// The store is down: 503, and the user is not signed out.
+    pub async fn sign_out(&self, key: &SessionKey) -> Result<SignOut, Rejection> {
+        self.revoke(key).await?;
+        Ok(SignOut::new(self.cookie.remove()))
+    }
+
+    /// Ends all sessions of somebody, in every process that shares the store, from the next request on. Returns how many.
+    ///
+    /// # Errors
+    ///
+    /// The store is down: 503.
+    pub async fn revoke_all(&self, whose: &(impl Subject + ?Sized)) -> Result<usize, Rejection> {
+        self.store.end_all(&whose.subject(), self.now()).await
+    }
+
+    /// Returns the live sessions of somebody, the latest sign-in first.
+    ///
+    /// # Errors
+    ///
+    /// The store is down: 503.
+    pub async fn list(&self, whose: &(impl Subject + ?Sized)) -> Result<Vec<SessionInfo>, Rejection> {
+        let mut sessions = self.store.list(&whose.subject(), self.now()).await?;
+        sessions.sort_by_key(|session| std::cmp::Reverse((session.times.created, session.key)));
+        Ok(sessions)
+    }
+
+    async fn record(&self, identity: I, times: Times) -> Result<SessionRecord<I>, Rejection> {
+        let version = match &self.version {
+            Some(version) => version(&identity).await?,
+            None => None,
+        };
+        let subject = Arc::from(&*identity.subject());
+        Ok(SessionRecord { identity: Arc::new(identity), subject, times, version })
+    }
+
+    fn handed_out(&self, id: SessionId) -> Result<(SessionId, SetCookie), Rejection> {
+        let set_cookie = self.cookie.set(&id.expose())?;
+        Ok((id, set_cookie))
+    }
+}
+
+impl<I, S> Validator<SessionToken> for Sessions<I, S>
+where
+    I: Send + Sync + 'static,
+    S: SessionStore<I>,
+{
+    type Identity = Session<I>;
+
+    async fn validate(&self, token: SessionToken) -> Result<Option<Session<I>>, Rejection> {
+        let Some(id) = SessionId::parse(token.expose()) else {
+            return Err(token.ended(Reason::Malformed));
+        };
+        let (key, limits) = (id.key(), self.now());
+        let record = match self.store.load(&key, limits).await? {
+            None => return Err(token.ended(Reason::Unknown)),
+            Some(Stored::Ended(reason)) => return Err(token.ended(reason)),
+            Some(Stored::Unreadable) => return Err(token.ended(Reason::Unreadable)),
+            Some(Stored::Live(record)) => record,
+        };
+        if let Some(reason) = limits.ended(record.times) {
+            return Err(token.ended(reason));
+        }
+        if let Some(version) = &self.version {
+            let version = version(&record.identity).await?;
+            if version.is_none() || version != record.version {
+                self.store.end(&key, Reason::CredentialsChanged, limits).await?;
+                return Err(token.ended(Reason::CredentialsChanged));
+            }
+        }
+        Ok(Some(Session::new(key, record)))
+    }
+}
+
+impl<I, S> Clone for Sessions<I, S> {
+    fn clone(&self) -> Self {
+        Self {
+            store: Arc::clone(&self.store),
+            cookie: self.cookie.clone(),
+            limits: self.limits,
+            clock: self.clock.clone(),
+            version: self.version.clone(),
+        }
+    }
+}
+
+impl<I, S> fmt::Debug for Sessions<I, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions")
+            .field("cookie", &self.cookie)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

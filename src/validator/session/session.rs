@@ -1,0 +1,85 @@
+use std::{fmt, ops::Deref, sync::Arc, time::SystemTime};
+
+use super::SessionKey;
+use crate::store::{SessionRecord, Times};
+
+/// A live session; it derefs to the app's identity, and is cheap to clone.
+///
+/// ```
+/// use tower_authn::{Authenticated, Rejection, validator::session::{Session, Sessions}};
+///
+/// async fn rename(session: Authenticated<Session<String>>, sessions: Sessions<String>) -> Result<String, Rejection> {
+///     let others = sessions.list(&*session).await?;
+///     Ok(format!("{} is signed in {} times", **session, others.len()))
+/// }
+/// # let _ = rename;
+/// ```
+pub struct Session<I> {
+    key: SessionKey,
+    record: SessionRecord<I>,
+}
+
+impl<I> Session<I> {
+    pub(super) const fn new(key: SessionKey, record: SessionRecord<I>) -> Self {
+        Self { key, record }
+    }
+
+    /// Assumes a session that was created just now, for tests of handlers (feature `testing`).
+    #[cfg(any(test, feature = "testing"))]
+    pub fn assume(identity: I) -> Self {
+        let times = Times { created: SystemTime::now(), seen: SystemTime::now() };
+        let record =
+            SessionRecord { identity: Arc::new(identity), subject: Arc::from(""), times, version: None };
+        Self::new(SessionKey::from_bytes([0; 32]), record)
+    }
+
+    /// Returns what the session is known by in the store.
+    pub const fn key(&self) -> &SessionKey {
+        &self.key
+    }
+
+    /// Returns when its user signed in; for what wants a recent sign-in, see
+    /// [`Rejection::step_up`](crate::Rejection::step_up).
+    pub const fn created_at(&self) -> SystemTime {
+        self.record.times.created
+    }
+
+    /// Returns the identity.
+    pub fn identity(&self) -> &Arc<I> {
+        &self.record.identity
+    }
+
+    pub(super) const fn record(&self) -> &SessionRecord<I> {
+        &self.record
+    }
+}
+
+impl<I> Deref for Session<I> {
+    type Target = I;
+
+    fn deref(&self) -> &I {
+        &self.record.identity
+    }
+}
+
+impl<I> Clone for Session<I> {
+    fn clone(&self) -> Self {
+        Self { key: self.key, record: self.record.clone() }
+    }
+}
+
+/// Shows no identity.
+impl<I> fmt::Debug for Session<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+/// One of a subject's sessions, for a page on which somebody ends them one by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionInfo {
+    /// What it is known by; [`Sessions::revoke`](super::Sessions::revoke) takes it.
+    pub key: SessionKey,
+    /// When it was created and last seen.
+    pub times: Times,
+}
