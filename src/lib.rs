@@ -40,15 +40,16 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`scheme`] | how credentials travel: [`Basic`](scheme::Basic), [`Bearer`](scheme::Bearer), [`ApiKey`](scheme::ApiKey), [`ClientAddr`](scheme::ClientAddr), the trait [`Scheme`] |
-//! | [`validator`] | who may come in: [`Tokens`], [`Users`], [`IpAllowlist`](validator::IpAllowlist), async functions, [`with_state`], [`FromService`](validator::FromService), `validator::jwt` (features `jwt-…`), the trait [`Validator`] |
+//! | [`scheme`] | how credentials travel: [`Basic`](scheme::Basic), [`Bearer`](scheme::Bearer), [`ApiKey`](scheme::ApiKey), [`SessionCookie`](scheme::SessionCookie), [`ClientAddr`](scheme::ClientAddr), the trait [`Scheme`] |
+//! | [`validator`] | who may come in: [`Tokens`], [`Users`], [`IpAllowlist`](validator::IpAllowlist), async functions, [`with_state`], [`FromService`](validator::FromService), `validator::jwt` (features `jwt-…`), `validator::passwords`, `validator::session`, the trait [`Validator`] |
 //! | [`authenticator`] | both together, and what combines them: [`or`](Authenticator::or), [`and`](Authenticator::and), [`optional`](Authenticator::optional), [`map`](Authenticator::map), [`and_then`](Authenticator::and_then), [`require`](Authenticator::require), [`boxed`](Authenticator::boxed), [`AnyOf`] |
+//! | `store` | where sessions are kept (feature `session`): in memory, in Redis (feature `redis`) |
 //! | [`throttle`] | a brake on guessing, for every scheme: [`throttled`](Authenticator::throttled) |
 //! | layers | [`AuthenticateLayer`] for every scheme, [`RequireLayer`] for inner routes |
 //! | in a handler | [`Authenticated`], in axum an extractor, also as an `Option` |
 //! | turned away | [`Rejection`] with its [`RejectionKind`] for the client, and its [`Finding`]s, [`Reason`]s and causes for the operator; [`PassedOver`] on accepted requests |
 //! | what is asked for | [`Challenge`], [`Realm`], [`Demand`] |
-//! | [`respond`] | how it is drawn: [`Negotiate`](respond::Negotiate), [`ProblemJson`](respond::ProblemJson), [`Html`](respond::Html), [`Plain`](respond::Plain), [`Empty`](respond::Empty), closures, the trait [`Respond`]; [`Unauthorized`] where no layer is around |
+//! | [`respond`] | how it is drawn: [`Negotiate`](respond::Negotiate), [`ProblemJson`](respond::ProblemJson), [`Html`](respond::Html), [`Plain`](respond::Plain), [`Empty`](respond::Empty), [`Redirect`](respond::Redirect), closures, the trait [`Respond`]; [`Unauthorized`] where no layer is around |
 //! | time | [`Clock`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr))]

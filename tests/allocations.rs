@@ -62,6 +62,17 @@ fn the_layer_keeps_its_budget() {
         assert_eq!(extracts(&list, headers), 0, "any of");
     }
 
+    #[cfg(all(feature = "session", feature = "testing"))]
+    {
+        let site = support::session::site();
+        let cookie = now(site.signed_in("alice"));
+        let by_session = || tower_authn::Scheme::validated_by(site.cookie.clone(), site.sessions.clone());
+        assert_eq!(extracts(&by_session(), &other), 0, "session");
+        let accepted = calls(by_session(), &[("cookie", &cookie)]);
+        println!("session {accepted}");
+        assert!(accepted <= 8, "a session in memory: {accepted}");
+    }
+
     let accepted = calls(by_bearer(), &[("authorization", &token)]);
     let refused = calls(by_bearer().or(by_basic()), &[]);
     let refused_by_one = calls(by_bearer(), &[]);

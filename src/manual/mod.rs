@@ -16,6 +16,13 @@ pub mod security {}
 #[doc = include_str!("passwords.md")]
 pub mod passwords {}
 
+#[cfg(feature = "session")]
+#[doc = include_str!("sessions.md")]
+pub mod sessions {}
+
+#[doc = include_str!("csrf.md")]
+pub mod csrf {}
+
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 #[doc = include_str!("jwt.md")]
 pub mod jwt {}

@@ -49,32 +49,36 @@ pub fn header<'a>(head: &'a mut Parts, name: &HeaderName) -> Result<Option<&'a H
 /// # Ok::<(), http::Error>(())
 /// ```
 pub fn cookie<'a>(head: &'a mut Parts, name: &str) -> Option<&'a str> {
-    if !mark_sensitive(head, &header::COOKIE) {
-        return None;
+    head.headers.get_mut(header::COOKIE)?.set_sensitive(true);
+    if head.headers.get_all(header::COOKIE).iter().nth(1).is_some() {
+        mark_sensitive(head, &header::COOKIE);
     }
     let mut found = None;
     for line in head.headers.get_all(header::COOKIE) {
-        for pair in line.as_bytes().split(|byte| *byte == b';') {
-            let Some(split) = pair.iter().position(|byte| *byte == b'=') else { continue };
-            if pair[..split].trim_ascii() != name.as_bytes() {
-                continue;
+        let mut rest = line.as_bytes();
+        while !rest.is_empty() {
+            let end = rest.iter().position(|byte| *byte == b';').unwrap_or(rest.len());
+            if let Some(value) = value_of(rest[..end].trim_ascii(), name.as_bytes()) {
+                if found.is_some() {
+                    return None;
+                }
+                found = Some(std::str::from_utf8(value).ok()?);
             }
-            if found.is_some() {
-                return None;
-            }
-            found = Some(std::str::from_utf8(pair[split + 1..].trim_ascii()).ok()?);
+            rest = rest.get(end + 1..).unwrap_or_default();
         }
     }
     found
 }
 
-/// Marks all values of a header; `false` if there is none. Looks before it asks for an entry, which may allocate.
-fn mark_sensitive(head: &mut Parts, name: &HeaderName) -> bool {
-    if !head.headers.contains_key(name) {
-        return false;
-    }
+/// The value of a `name=value` pair, if it has this name.
+fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let value = pair.strip_prefix(name)?.trim_ascii_start().strip_prefix(b"=")?;
+    Some(value.trim_ascii_start())
+}
+
+/// Marks all values of a header that is there.
+fn mark_sensitive(head: &mut Parts, name: &HeaderName) {
     if let http::header::Entry::Occupied(entry) = head.headers.entry(name) {
         entry.into_iter().for_each(|value| value.set_sensitive(true));
     }
-    true
 }

@@ -191,11 +191,20 @@ impl fmt::Debug for SessionCookie {
     }
 }
 
-/// What a cookie may hold (RFC 6265bis §4.1.1, `cookie-octet`).
 fn is_value(bytes: &[u8]) -> bool {
-    let is_octet = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\');
-    (1..=MAX_LEN).contains(&bytes.len()) && bytes.iter().all(is_octet)
+    (1..=MAX_LEN).contains(&bytes.len()) && bytes.iter().all(|byte| IS_OCTET[usize::from(*byte)])
 }
+
+/// What a cookie may hold (RFC 6265bis §4.1.1, `cookie-octet`).
+static IS_OCTET: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = b'!';
+    while byte <= b'~' {
+        table[byte as usize] = !matches!(byte, b'"' | b',' | b';' | b'\\');
+        byte += 1;
+    }
+    table
+};
 
 // ===== how the cookie is written =====
 

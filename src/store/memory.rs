@@ -29,7 +29,8 @@ use crate::{
 /// ```
 /// use tower_authn::{scheme::SessionCookie, store::MemorySessions, validator::session::Sessions};
 ///
-/// let sessions = Sessions::<String, _>::new(&SessionCookie::new("web"), MemorySessions::new(1_000_000));
+/// let store = MemorySessions::<String>::new(1_000_000);
+/// let sessions = Sessions::new(&SessionCookie::new("web"), store);
 /// assert!(sessions.store().is_empty());
 /// ```
 pub struct MemorySessions<I> {
@@ -58,8 +59,8 @@ struct Entry<I> {
 
 enum State<I> {
     Live(SessionRecord<I>),
-    /// Usable until then, by requests that are under way.
-    Replaced(SessionRecord<I>, SystemTime),
+    /// Usable until then, by requests that are under way; `None`: for ever.
+    Replaced(SessionRecord<I>, Option<SystemTime>),
     Ended(Reason),
 }
 
@@ -149,7 +150,7 @@ impl<I: Send + Sync + 'static> SessionStore<I> for MemorySessions<I> {
                 }
                 Stored::Live(found)
             }
-            State::Replaced(record, until) if limits.now < *until => Stored::Live(record.clone()),
+            State::Replaced(record, until) if limits.is_before(*until) => Stored::Live(record.clone()),
             State::Replaced(..) => Stored::Ended(Reason::Replaced),
             State::Ended(reason) => Stored::Ended(*reason),
         }))
@@ -165,14 +166,17 @@ impl<I: Send + Sync + 'static> SessionStore<I> for MemorySessions<I> {
         let shared = &self.shared;
         shared.make_room(&key)?;
         let mut subjects = shared.subject(&record.subject);
+        if shared.session(&key).contains_key(&key) {
+            return Ok(false);
+        }
         {
             let mut sessions = shared.session(old);
             let Some(entry) = sessions.get_mut(old) else { return Ok(false) };
             match &entry.state {
                 State::Live(record) if limits.ended(record.times).is_none() => {
-                    let until = limits.now + limits.grace;
+                    let until = limits.now.checked_add(limits.grace);
                     entry.state = State::Replaced(record.clone(), until);
-                    entry.forget_at = until.checked_add(limits.remember);
+                    entry.forget_at = until.and_then(|until| until.checked_add(limits.remember));
                 }
                 _ => return Ok(false),
             }
@@ -274,7 +278,7 @@ impl<I> Shared<I> {
         let Some(entry) = sessions.get_mut(key) else { return false };
         let was_live = match &entry.state {
             State::Live(record) => limits.ended(record.times).is_none(),
-            State::Replaced(_, until) => limits.now < *until,
+            State::Replaced(_, until) => limits.is_before(*until),
             State::Ended(_) => return false,
         };
         *entry = Entry { state: State::Ended(reason), forget_at: limits.now.checked_add(limits.remember) };

@@ -23,6 +23,8 @@ pub mod openid;
 #[cfg(feature = "jwt-aws-lc")]
 pub mod provider;
 pub mod secrets;
+#[cfg(all(feature = "session", feature = "testing"))]
+pub mod session;
 #[cfg(feature = "passwords")]
 pub mod sign_in;
 pub mod vectors;

@@ -82,6 +82,11 @@ impl Limits {
         ends.checked_add(self.remember)
     }
 
+    /// Whether a moment is still to come; `None` never comes.
+    pub(crate) fn is_before(&self, moment: Option<SystemTime>) -> bool {
+        moment.is_none_or(|moment| self.now < moment)
+    }
+
     fn since(&self, then: SystemTime) -> Duration {
         self.now.duration_since(then).unwrap_or_default()
     }

@@ -126,7 +126,10 @@ impl<I: Send + Sync + 'static> Sessions<I> {
 
 impl<I, S> Sessions<I, S> {
     /// Keeps sessions in a store, and hands them out in this cookie.
-    pub fn new(cookie: &SessionCookie, store: S) -> Self {
+    pub fn new(cookie: &SessionCookie, store: S) -> Self
+    where
+        S: SessionStore<I>,
+    {
         Self {
             store: Arc::new(store),
             cookie: cookie.clone(),

@@ -14,14 +14,16 @@ use crate::store::{SessionRecord, Times};
 /// }
 /// # let _ = rename;
 /// ```
-pub struct Session<I> {
+pub struct Session<I>(Arc<Inner<I>>);
+
+struct Inner<I> {
     key: SessionKey,
     record: SessionRecord<I>,
 }
 
 impl<I> Session<I> {
-    pub(super) const fn new(key: SessionKey, record: SessionRecord<I>) -> Self {
-        Self { key, record }
+    pub(super) fn new(key: SessionKey, record: SessionRecord<I>) -> Self {
+        Self(Arc::new(Inner { key, record }))
     }
 
     /// Assumes a session that was created just now, for tests of handlers (feature `testing`).
@@ -34,23 +36,23 @@ impl<I> Session<I> {
     }
 
     /// Returns what the session is known by in the store.
-    pub const fn key(&self) -> &SessionKey {
-        &self.key
+    pub fn key(&self) -> &SessionKey {
+        &self.0.key
     }
 
     /// Returns when its user signed in; for what wants a recent sign-in, see
     /// [`Rejection::step_up`](crate::Rejection::step_up).
-    pub const fn created_at(&self) -> SystemTime {
-        self.record.times.created
+    pub fn created_at(&self) -> SystemTime {
+        self.0.record.times.created
     }
 
     /// Returns the identity.
     pub fn identity(&self) -> &Arc<I> {
-        &self.record.identity
+        &self.0.record.identity
     }
 
-    pub(super) const fn record(&self) -> &SessionRecord<I> {
-        &self.record
+    pub(super) fn record(&self) -> &SessionRecord<I> {
+        &self.0.record
     }
 }
 
@@ -58,20 +60,20 @@ impl<I> Deref for Session<I> {
     type Target = I;
 
     fn deref(&self) -> &I {
-        &self.record.identity
+        &self.0.record.identity
     }
 }
 
 impl<I> Clone for Session<I> {
     fn clone(&self) -> Self {
-        Self { key: self.key, record: self.record.clone() }
+        Self(Arc::clone(&self.0))
     }
 }
 
 /// Shows no identity.
 impl<I> fmt::Debug for Session<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("Session").field("key", &self.0.key).finish_non_exhaustive()
     }
 }
 

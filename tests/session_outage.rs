@@ -1,0 +1,91 @@
+//! Sessions in a store that is down, or finds what cannot be used.
+#![cfg(all(feature = "session", feature = "testing"))]
+
+mod support;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use support::session::{Site, User, site};
+use tower_authn::{
+    Reason, Rejection,
+    scheme::SessionCookie,
+    store::{SessionRecord, SessionStore, Stored},
+    validator::session::{Limits, SessionInfo, SessionKey, Sessions},
+};
+
+/// A store that is down, or finds what it is told to.
+struct Broken {
+    finds: Option<Reason>,
+    calls: AtomicUsize,
+}
+
+impl Broken {
+    fn answer<T>(&self) -> Result<T, Rejection> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        Err(std::io::Error::other("connection refused").into())
+    }
+}
+
+impl SessionStore<User> for Broken {
+    async fn create(&self, _: SessionKey, _: SessionRecord<User>, _: Limits) -> Result<bool, Rejection> {
+        self.answer()
+    }
+
+    async fn load(&self, _: &SessionKey, _: Limits) -> Result<Option<Stored<User>>, Rejection> {
+        match self.finds {
+            Some(Reason::Unreadable) => Ok(Some(Stored::Unreadable)),
+            Some(reason) => Ok(Some(Stored::Ended(reason))),
+            None => self.answer(),
+        }
+    }
+
+    async fn replace(
+        &self,
+        _: &SessionKey,
+        _: SessionKey,
+        _: SessionRecord<User>,
+        _: Limits,
+    ) -> Result<bool, Rejection> {
+        self.answer()
+    }
+
+    async fn end(&self, _: &SessionKey, _: Reason, _: Limits) -> Result<bool, Rejection> {
+        self.answer()
+    }
+
+    async fn end_all(&self, _: &str, _: Limits) -> Result<usize, Rejection> {
+        self.answer()
+    }
+
+    async fn list(&self, _: &str, _: Limits) -> Result<Vec<SessionInfo>, Rejection> {
+        self.answer()
+    }
+}
+
+fn broken(finds: Option<Reason>) -> Site<Broken> {
+    let store = Broken { finds, calls: AtomicUsize::new(0) };
+    site().with(|_| Sessions::new(&SessionCookie::new("web"), store))
+}
+
+#[tokio::test]
+async fn row_23_a_store_that_is_down_is_503_and_no_cookie_is_expired() {
+    let site = broken(None);
+    let answer = site.ask(&format!("__Host-session={}", "A".repeat(43))).await;
+    assert_eq!(
+        answer.lines(),
+        ["cache-control: no-store", "content-type: application/problem+json", "retry-after: 5"]
+    );
+    assert_eq!(answer.status, 503);
+    assert_eq!(site.sessions.store().calls.load(Ordering::SeqCst), 1);
+    let cannot_be_read = site.ask("__Host-session=short").await;
+    assert_eq!(cannot_be_read.status, 401, "what is no id is not looked up");
+    assert_eq!(site.sessions.store().calls.load(Ordering::SeqCst), 1);
+    assert_eq!(site.sessions.create("alice").await.unwrap_err().reason(), Reason::BackEndFailed);
+    assert!(site.sessions.revoke_all("alice").await.is_err(), "nobody believes to be signed out");
+}
+
+#[tokio::test]
+async fn a_record_that_can_no_longer_be_read_ends_the_session_without_a_500() {
+    let site = broken(Some(Reason::Unreadable));
+    site.is_dead(&format!("__Host-session={}", "A".repeat(43)), Reason::Unreadable).await;
+}

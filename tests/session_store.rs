@@ -1,0 +1,196 @@
+//! What every store of sessions guarantees, and what the one in memory adds.
+#![cfg(all(feature = "session", feature = "testing"))]
+
+mod support;
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use support::session::{HOUR, MINUTE};
+use tower_authn::{
+    Clock, Reason,
+    store::{MemorySessions, SessionRecord, SessionStore, Stored, Times},
+    validator::session::{Limits, SessionKey},
+};
+
+/// The moment at which the tests begin; Redis counts by its own clock how long is left.
+fn limits() -> Limits {
+    Limits { now: SystemTime::UNIX_EPOCH + 1_000_000 * HOUR, ..Limits::default() }
+}
+
+fn later(by: Duration) -> Limits {
+    Limits { now: limits().now + by, ..limits() }
+}
+
+fn key(number: u8) -> SessionKey {
+    SessionKey::from_bytes([number; 32])
+}
+
+fn of(subject: &str) -> SessionRecord<String> {
+    let times = Times { created: limits().now, seen: limits().now };
+    SessionRecord { identity: Arc::new(subject.to_owned()), subject: subject.into(), times, version: Some(7) }
+}
+
+/// What is found, in short.
+async fn found<S: SessionStore<String>>(
+    store: &S,
+    number: u8,
+    limits: Limits,
+) -> Result<String, Option<Reason>> {
+    match store.load(&key(number), limits).await.unwrap() {
+        Some(Stored::Live(record)) => Ok((*record.identity).clone()),
+        Some(Stored::Ended(reason)) => Err(Some(reason)),
+        Some(Stored::Unreadable) => Err(Some(Reason::Unreadable)),
+        None => Err(None),
+    }
+}
+
+async fn listed<S: SessionStore<String>>(store: &S, subject: &str, limits: Limits) -> Vec<SessionKey> {
+    let mut keys: Vec<_> =
+        store.list(subject, limits).await.unwrap().into_iter().map(|session| session.key).collect();
+    keys.sort();
+    keys
+}
+
+async fn fulfils_the_contract<S: SessionStore<String>>(store: S) {
+    let store = &store;
+    // What is created is found, wholly, and never overwritten.
+    assert_eq!(found(store, 1, limits()).await, Err(None));
+    assert!(store.create(key(1), of("alice"), limits()).await.unwrap());
+    assert!(!store.create(key(1), of("mallory"), limits()).await.unwrap());
+    assert_eq!(found(store, 1, limits()).await, Ok("alice".into()));
+    let Some(Stored::Live(record)) = store.load(&key(1), limits()).await.unwrap() else {
+        panic!("it is live")
+    };
+    assert_eq!((&*record.subject, record.times, record.version), ("alice", of("").times, Some(7)));
+    assert_eq!(listed(store, "mallory", limits()).await, []);
+
+    // A use is written down when it is due, and not of what is too old.
+    let seen = async |limits| store.list("alice", limits).await.unwrap()[0].times.seen;
+    store.load(&key(1), later(59 * Duration::from_secs(1))).await.unwrap();
+    assert_eq!(seen(limits()).await, limits().now);
+    store.load(&key(1), later(20 * MINUTE)).await.unwrap();
+    assert_eq!(seen(limits()).await, limits().now + 20 * MINUTE);
+    store.load(&key(1), later(50 * MINUTE)).await.unwrap();
+    assert_eq!(seen(later(30 * MINUTE)).await, limits().now + 20 * MINUTE);
+    assert_eq!(listed(store, "alice", later(50 * MINUTE)).await, [], "too old for the list");
+
+    // A replaced one lives on for the grace, and is replaced once.
+    assert!(store.replace(&key(1), key(2), of("alice"), limits()).await.unwrap());
+    assert!(!store.replace(&key(1), key(3), of("alice"), limits()).await.unwrap());
+    assert!(!store.replace(&key(9), key(3), of("alice"), limits()).await.unwrap());
+    assert_eq!(found(store, 3, limits()).await, Err(None));
+    assert_eq!(found(store, 1, later(9 * Duration::from_secs(1))).await, Ok("alice".into()));
+    assert_eq!(found(store, 1, later(10 * Duration::from_secs(1))).await, Err(Some(Reason::Replaced)));
+    assert_eq!(listed(store, "alice", limits()).await, [key(2)]);
+    assert!(!store.replace(&key(2), key(3), of("alice"), later(31 * MINUTE)).await.unwrap(), "too old");
+
+    // What ended stays ended, with its reason.
+    assert!(store.end(&key(2), Reason::CredentialsChanged, limits()).await.unwrap());
+    assert!(!store.end(&key(2), Reason::Revoked, limits()).await.unwrap());
+    assert!(!store.end(&key(9), Reason::Revoked, limits()).await.unwrap());
+    assert_eq!(found(store, 2, limits()).await, Err(Some(Reason::CredentialsChanged)));
+    assert_eq!(found(store, 9, limits()).await, Err(None), "of what is not known nothing is kept");
+    assert!(!store.create(key(2), of("alice"), limits()).await.unwrap());
+
+    // All of one subject end, those being replaced as well; those of others do not.
+    for (number, subject) in [(10, "bob"), (11, "bob"), (12, "b"), (13, "")] {
+        assert!(store.create(key(number), of(subject), limits()).await.unwrap());
+    }
+    assert!(store.replace(&key(11), key(14), of("bob"), limits()).await.unwrap());
+    assert_eq!(listed(store, "bob", limits()).await, [key(10), key(14)]);
+    assert_eq!(store.end_all("bob", limits()).await.unwrap(), 3);
+    for number in [10, 11, 14] {
+        assert_eq!(found(store, number, limits()).await, Err(Some(Reason::Revoked)), "{number}");
+    }
+    assert_eq!(
+        (listed(store, "bob", limits()).await, listed(store, "", limits()).await),
+        (vec![], vec![key(13)])
+    );
+    assert_eq!(found(store, 12, limits()).await, Ok("b".into()));
+    assert_eq!(store.end_all("nobody", limits()).await.unwrap(), 0);
+
+    // One more than a subject may have ends the oldest.
+    for number in 20..25 {
+        let mut record = of("carol");
+        record.times.created += Duration::from_secs(number.into());
+        assert!(store.create(key(number), record, Limits { per_subject: 3, ..limits() }).await.unwrap());
+    }
+    assert_eq!(listed(store, "carol", limits()).await, [key(22), key(23), key(24)]);
+    assert_eq!(found(store, 20, limits()).await, Err(Some(Reason::Revoked)));
+}
+
+#[tokio::test]
+async fn memory_fulfils_the_contract() {
+    let (clock, _hand) = Clock::manual(limits().now);
+    fulfils_the_contract(MemorySessions::default().clock(clock)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_can_be_forgotten_is_removed_in_the_background() {
+    let (clock, hand) = Clock::manual(limits().now);
+    let store = MemorySessions::default().clock(clock);
+    for number in 0..100 {
+        store.create(key(number), of("alice"), limits()).await.unwrap();
+    }
+    store.end(&key(0), Reason::Revoked, limits()).await.unwrap();
+    hand.advance(39 * MINUTE);
+    tokio::time::sleep(2 * MINUTE).await;
+    assert_eq!(store.len(), 99, "only what was revoked");
+    hand.advance(MINUTE);
+    tokio::time::sleep(2 * MINUTE).await;
+    assert!(store.is_empty(), "{store:?}");
+    assert_eq!(store.list("alice", limits()).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_full_store_refuses_new_sessions_and_keeps_the_others() {
+    let (clock, hand) = Clock::manual(limits().now);
+    let store = MemorySessions::new(2).clock(clock);
+    store.create(key(1), of("alice"), limits()).await.unwrap();
+    store.create(key(2), of("bob"), limits()).await.unwrap();
+    let full = store.create(key(3), of("mallory"), limits()).await.unwrap_err();
+    assert_eq!(full.reason(), Reason::Overloaded);
+    assert_eq!(found(&store, 1, limits()).await, Ok("alice".into()));
+    hand.advance(40 * MINUTE);
+    // Of those that can be forgotten, the ones that would stand beside the new one are.
+    let beside = {
+        let mut bytes = [1; 32];
+        bytes[0] = 9;
+        SessionKey::from_bytes(bytes)
+    };
+    assert!(store.create(beside, of("carol"), later(40 * MINUTE)).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sign_ins_uses_and_ends_at_the_same_time_leave_nothing_half_done() {
+    let store = Arc::new(MemorySessions::default());
+    let tasks = (0..8_u8).map(|task| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            for round in 0..200_u8 {
+                let key = SessionKey::from_bytes([task.wrapping_mul(31) ^ round; 32]);
+                let _ = store.create(key, of("alice"), limits()).await.unwrap();
+                let _ = store.load(&key, later(MINUTE)).await.unwrap();
+                let _ = store.replace(&key, SessionKey::from_bytes([round; 32]), of("bob"), limits()).await;
+                if round % 16 == task {
+                    store.end_all("alice", limits()).await.unwrap();
+                }
+                let _ = store.list("bob", limits()).await.unwrap();
+                store.end(&key, Reason::Revoked, limits()).await.unwrap();
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+    for subject in ["alice", "bob"] {
+        store.end_all(subject, limits()).await.unwrap();
+        assert_eq!(store.list(subject, limits()).await.unwrap(), []);
+    }
+    for number in 0..=255 {
+        assert!(found(&*store, number, limits()).await.is_err(), "{number} lives, and nobody's list had it");
+    }
+}
