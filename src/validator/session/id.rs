@@ -31,10 +31,6 @@ impl SessionId {
         Ok(Self(bytes))
     }
 
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        Some(Self(Zeroizing::new(decoded(text)?)))
-    }
-
     /// Returns the secret text.
     pub fn expose(&self) -> Zeroizing<String> {
         Zeroizing::new(URL_SAFE_NO_PAD.encode(*self.0))
@@ -69,6 +65,11 @@ impl SessionKey {
     /// Makes a key of what a store kept.
     pub const fn from_bytes(bytes: [u8; LEN]) -> Self {
         Self(bytes)
+    }
+
+    /// Finds the key of an id as a cookie holds it; `None` if it is none.
+    pub(super) fn of_id(text: &str) -> Option<Self> {
+        Some(Self(digest::of(decoded(text)?)))
     }
 
     /// Returns the digest.

@@ -334,10 +334,10 @@ where
     type Identity = Session<I>;
 
     async fn validate(&self, token: SessionToken) -> Result<Option<Session<I>>, Rejection> {
-        let Some(id) = SessionId::parse(token.expose()) else {
+        let Some(key) = SessionKey::of_id(token.expose()) else {
             return Err(token.ended(Reason::Malformed));
         };
-        let (key, limits) = (id.key(), self.now());
+        let limits = self.now();
         let record = match self.store.load(&key, limits).await? {
             None => return Err(token.ended(Reason::Unknown)),
             Some(Stored::Ended(reason)) => return Err(token.ended(reason)),
