@@ -52,7 +52,8 @@ where
 {
     let (listener, url) = support::listen().await?;
     // Over TLS, leave this out. It refuses an address that others can reach.
-    let cookie = SessionCookie::new("site").over_plain_http_at(listener.local_addr()?)?;
+    let cookie = SessionCookie::new("site").over_plain_http_at(listener.local_addr()?);
+    let cookie = cookie.map_err(|error| error.to_string())?; // which says what to do
     let sessions = Sessions::new(&cookie, store)
         .idle_limit(support::seconds("IDLE_SECS", 30 * 60)?)
         .absolute_limit(support::seconds("ABSOLUTE_SECS", 12 * 60 * 60)?);
