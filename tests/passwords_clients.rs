@@ -10,7 +10,7 @@ use std::{
 };
 
 use support::{
-    example::{Example, curl},
+    example::{Example, curl, program},
     folder::Folder,
     htpasswd,
     nginx::Nginx,
@@ -175,11 +175,7 @@ fn the_example_slows_down_whoever_guesses() {
 fn the_example_names_every_bad_line_and_does_not_start() {
     let folder = Folder::new("bad-lines");
     let users = folder.write("users", "alice:secret\nbob\n");
-    let mut program = std::env::current_exe().unwrap();
-    program.pop();
-    program.pop();
-    program.extend(["examples", "htpasswd"]);
-    let output = Command::new(program).arg(&users).env("ADDR", "127.0.0.1:0").output().unwrap();
+    let output = Command::new(program("htpasswd")).arg(&users).env("ADDR", "127.0.0.1:0").output().unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success() && error.contains("line 1: ") && error.contains("line 2: "), "{error}");
     assert!(!error.contains("secret"), "{error}");

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
     time::Duration,
@@ -22,11 +22,7 @@ impl Example {
 
     /// Starts an example on this address, and waits until it listens.
     pub fn start_at(address: &str, name: &str, environment: &[(&str, &str)]) -> Self {
-        let mut program = std::env::current_exe().unwrap();
-        program.pop(); // deps
-        program.pop();
-        program.extend(["examples", name]);
-        let mut child = died_with_stdin(&program)
+        let mut child = died_with_stdin(&program(name))
             .env("ADDR", address)
             .envs(environment.iter().copied())
             .stdin(Stdio::piped())
@@ -54,6 +50,15 @@ impl Drop for Example {
         drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
+}
+
+/// Where an example was built.
+pub fn program(name: &str) -> PathBuf {
+    let mut program = std::env::current_exe().unwrap();
+    program.pop(); // deps
+    program.pop();
+    program.extend(["examples", name]);
+    program
 }
 
 /// A command under a shell that stops it when its standard input ends.

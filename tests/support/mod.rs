@@ -27,6 +27,7 @@ pub mod secrets;
 pub mod session;
 #[cfg(feature = "passwords")]
 pub mod sign_in;
+pub mod site;
 pub mod vectors;
 
 /// Says that a test is skipped for lack of something; with `CI` set, that is a failure.
