@@ -11,7 +11,8 @@ use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Router,
-    response::Redirect,
+    http::StatusCode,
+    response::{IntoResponse, Redirect},
     routing::{get, post},
 };
 use handlers::{Who, form, me, sign_in, sign_out, sign_out_everywhere};
@@ -72,7 +73,10 @@ where
         .route_layer(signed_in)
         .merge(Router::new().route("/login", get(form).post(sign_in::<S, F>)).route_layer(anybody))
         .route("/", get(async || Redirect::to("/me")))
-        .layer(CsrfLayer::new()) // outermost: no other site posts a form in a user's name
+        // Outermost: no other site posts a form in a user's name.
+        .layer(CsrfLayer::new().with_rejection_response(|_| {
+            (StatusCode::FORBIDDEN, "This form comes from another site.\n").into_response()
+        }))
         .with_state(Arc::new(Site { sessions, users, throttle }));
     println!(
         "
