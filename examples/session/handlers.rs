@@ -18,7 +18,7 @@ use crate::{Site, pages};
 pub type Who = Authenticated<Session<String>>;
 
 pub async fn me(user: Who) -> impl IntoResponse {
-    ([(CACHE_CONTROL, "no-store")], Html(pages::me(&user))) // nor does the back button show it
+    ([(CACHE_CONTROL, "no-store")], Html(pages::me(&user))) // see there for the back button
 }
 
 pub async fn form(RawQuery(query): RawQuery) -> Html<String> {

@@ -20,12 +20,18 @@ pub fn sign_in(message: &str, next: &str) -> String {
     ))
 }
 
+/// `no-store` is not enough for the back button: browsers keep whole pages, and show them again without asking. This one
+/// is kept empty, and asks.
 pub fn me(name: &str) -> String {
     let name = escaped(name);
     page(&format!(
         r#"<h1>You are {name}</h1>
 <form method="post" action="/logout"><button>Sign out</button></form>
-<form method="post" action="/logout-everywhere"><button>Sign out everywhere</button></form>"#
+<form method="post" action="/logout-everywhere"><button>Sign out everywhere</button></form>
+<script>
+addEventListener("pagehide", () => document.body.replaceChildren());
+addEventListener("pageshow", event => event.persisted && location.reload());
+</script>"#
     ))
 }
 
