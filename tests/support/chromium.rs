@@ -16,14 +16,31 @@ pub enum Prompt {
     Answer { user: String, password: String },
 }
 
-/// One browser with one page; it ends with the test, when its pipe does.
+/// One of the browser's pages.
+#[derive(Clone)]
+pub struct Tab {
+    target: String,
+    session: String,
+}
+
+/// How far the browser is on its way to another page.
+#[derive(PartialEq, Eq)]
+enum Navigation {
+    Awaited,
+    Committed,
+    Loaded,
+}
+
+/// One browser, and the page that a person looks at; it ends with the test, when its pipe does.
 pub struct Browser {
     child: Child,
     pipe: Option<ChildStdin>,
     messages: Receiver<Value>,
     last_id: u64,
-    session: Option<String>,
+    tab: Option<Tab>,
     prompt: Prompt,
+    navigation: Navigation,
+    address: String,
     /// How often the browser would have asked for a user name and a password.
     pub prompts: usize,
     profile: std::path::PathBuf,
@@ -78,25 +95,102 @@ impl Browser {
             pipe,
             messages,
             last_id: 0,
-            session: None,
+            tab: None,
             prompt: Prompt::Cancel,
+            navigation: Navigation::Loaded,
+            address: String::new(),
             prompts: 0,
             profile,
         };
-        let target = browser.call("Target.createTarget", &json!({"url": "about:blank"}))["targetId"].clone();
-        let attached = browser.call("Target.attachToTarget", &json!({"targetId": target, "flatten": true}));
-        browser.session = attached["sessionId"].as_str().map(str::to_owned);
-        browser.call("Page.enable", &json!({}));
-        browser.call("Fetch.enable", &json!({"handleAuthRequests": true}));
+        browser.open_tab();
         Some(browser)
+    }
+
+    /// Opens one more tab, and looks at it. Returns the one that was looked at before.
+    pub fn open_tab(&mut self) -> Option<Tab> {
+        let before = self.tab.take();
+        let created = self.call("Target.createTarget", &json!({"url": "about:blank"}));
+        let target = created["targetId"].as_str().unwrap().to_owned();
+        let attached = self.call("Target.attachToTarget", &json!({"targetId": target, "flatten": true}));
+        let session = attached["sessionId"].as_str().unwrap().to_owned();
+        self.tab = Some(Tab { target, session });
+        self.call("Page.enable", &json!({}));
+        self.call("Fetch.enable", &json!({"handleAuthRequests": true}));
+        before
+    }
+
+    /// Looks at another tab. Returns the one that was looked at before.
+    pub fn look_at(&mut self, tab: Tab) -> Option<Tab> {
+        let before = self.tab.take();
+        self.call("Target.activateTarget", &json!({"targetId": tab.target}));
+        self.tab = Some(tab);
+        before
     }
 
     /// Opens a page and waits until it is loaded.
     pub fn open(&mut self, url: &str, prompt: Prompt) {
         self.prompt = prompt;
-        let navigation = self.call("Page.navigate", &json!({"url": url}));
-        assert_eq!(navigation.get("errorText"), None, "{url}");
-        self.evaluate("new Promise(done => document.readyState == 'complete' ? done() : addEventListener('load', done))");
+        self.led_by(|browser| {
+            let navigation = browser.call("Page.navigate", &json!({"url": url}));
+            assert_eq!(navigation.get("errorText"), None, "{url}");
+        });
+    }
+
+    /// Does what leads to another page, and waits until that is loaded.
+    pub fn led_by(&mut self, act: impl FnOnce(&mut Self)) {
+        self.navigation = Navigation::Awaited;
+        act(self);
+        while self.navigation != Navigation::Loaded {
+            self.receive();
+        }
+    }
+
+    /// Waits until the page itself has led to another one.
+    pub fn wait_for(&mut self, path: &str) {
+        while self.navigation != Navigation::Loaded || !self.address.ends_with(path) {
+            self.receive();
+        }
+    }
+
+    /// Puts the text cursor into a field, empties the field, and types.
+    pub fn type_into(&mut self, selector: &str, text: &str) {
+        self.evaluate(&format!("document.querySelector({selector:?}).select()"));
+        self.call("Input.insertText", &json!({"text": text}));
+    }
+
+    /// Clicks at the middle of an element.
+    pub fn click(&mut self, selector: &str) {
+        let script = format!(
+            "(box => [box.x + box.width / 2, box.y + box.height / 2])(document.querySelector({selector:?}).getBoundingClientRect())"
+        );
+        let at = self.evaluate(&script);
+        for kind in ["mousePressed", "mouseReleased"] {
+            let event = json!({"type": kind, "x": at[0], "y": at[1], "button": "left", "clickCount": 1});
+            self.call("Input.dispatchMouseEvent", &event);
+        }
+    }
+
+    /// Presses the button that reloads the page.
+    pub fn reload(&mut self) {
+        self.led_by(|browser| drop(browser.call("Page.reload", &json!({}))));
+    }
+
+    /// Presses the button that leads to the page before.
+    pub fn go_back(&mut self) {
+        let history = self.call("Page.getNavigationHistory", &json!({}));
+        let before = usize::try_from(history["currentIndex"].as_u64().unwrap() - 1).unwrap();
+        let entry = history["entries"][before]["id"].clone();
+        self.led_by(|browser| drop(browser.call("Page.navigateToHistoryEntry", &json!({"entryId": entry}))));
+    }
+
+    /// Returns the path and query of the page.
+    pub fn path(&mut self) -> String {
+        self.evaluate("location.pathname + location.search").as_str().unwrap().to_owned()
+    }
+
+    /// Returns the status that the page was answered with.
+    pub fn status(&mut self) -> Value {
+        self.evaluate("performance.getEntriesByType('navigation')[0].responseStatus")
     }
 
     /// Runs a script in the page, and waits for its promise.
@@ -125,39 +219,58 @@ impl Browser {
     pub fn call(&mut self, method: &str, parameters: &Value) -> Value {
         let id = self.send(method, parameters);
         loop {
-            let message =
-                self.messages.recv_timeout(Duration::from_secs(30)).expect("an answer of the browser");
+            let message = self.receive();
             if message["id"] == id {
                 assert_eq!(message.get("error"), None, "{method}");
                 return message["result"].clone();
             }
-            let request = &message["params"]["requestId"];
-            match message["method"].as_str() {
-                Some("Fetch.requestPaused") => {
-                    self.send("Fetch.continueRequest", &json!({"requestId": request}));
-                }
-                Some("Fetch.authRequired") => {
-                    self.prompts += 1;
-                    let answer = match &self.prompt {
-                        Prompt::Cancel => json!({"response": "CancelAuth"}),
-                        Prompt::Answer { user, password } => {
-                            json!({"response": "ProvideCredentials", "username": user, "password": password})
-                        }
-                    };
-                    self.send(
-                        "Fetch.continueWithAuth",
-                        &json!({"requestId": request, "authChallengeResponse": answer}),
-                    );
-                }
-                _ => {}
-            }
         }
     }
 
+    /// Takes the next message, and does what a person would if it asks for that.
+    fn receive(&mut self) -> Value {
+        let message = self.messages.recv_timeout(Duration::from_secs(30)).expect("a message of the browser");
+        let session = message["sessionId"].as_str();
+        let request = &message["params"]["requestId"];
+        match message["method"].as_str() {
+            Some("Fetch.requestPaused") => {
+                self.send_to(session, "Fetch.continueRequest", &json!({"requestId": request}));
+            }
+            Some("Fetch.authRequired") => {
+                self.prompts += 1;
+                let answer = match &self.prompt {
+                    Prompt::Cancel => json!({"response": "CancelAuth"}),
+                    Prompt::Answer { user, password } => {
+                        json!({"response": "ProvideCredentials", "username": user, "password": password})
+                    }
+                };
+                let answer = json!({"requestId": request, "authChallengeResponse": answer});
+                self.send_to(session, "Fetch.continueWithAuth", &answer);
+            }
+            Some("Page.frameNavigated") => {
+                self.address = message["params"]["frame"]["url"].as_str().unwrap().to_owned();
+                // A page that was kept whole is not loaded again.
+                let is_kept = message["params"]["type"] == "BackForwardCacheRestore";
+                self.navigation = if is_kept { Navigation::Loaded } else { Navigation::Committed };
+            }
+            // The last page may say so late.
+            Some("Page.loadEventFired") if self.navigation == Navigation::Committed => {
+                self.navigation = Navigation::Loaded;
+            }
+            _ => {}
+        }
+        message
+    }
+
     fn send(&mut self, method: &str, parameters: &Value) -> u64 {
+        let session = self.tab.as_ref().map(|tab| tab.session.clone());
+        self.send_to(session.as_deref(), method, parameters)
+    }
+
+    fn send_to(&mut self, session: Option<&str>, method: &str, parameters: &Value) -> u64 {
         self.last_id += 1;
         let mut message = json!({"id": self.last_id, "method": method, "params": parameters});
-        if let Some(session) = &self.session {
+        if let Some(session) = session {
             message["sessionId"] = json!(session);
         }
         let pipe = self.pipe.as_mut().unwrap();
