@@ -4,8 +4,9 @@ use crate::scheme::SetCookie;
 
 /// The headers of an answer to who signs out: what [`Sessions::sign_out`](super::Sessions::sign_out) makes.
 ///
-/// The cookie is expired, and `Clear-Site-Data: "cache", "storage"` takes what pages and scripts left in the browser, so that the back button shows
-/// nothing. Other cookies stay: browsers would take those of sister sites along.
+/// The cookie is expired, and `Clear-Site-Data: "cache", "storage"` takes what pages and scripts left in the browser. Other cookies
+/// stay: browsers would take those of sister sites along. So may the page on which the user signed out: some browsers keep it whole for
+/// the back button, and it is for the page to be empty then (see `examples/session/pages.rs`).
 ///
 /// With the feature `axum`, a handler returns it beside the response: `(sign_out, Redirect::to("/"))`.
 ///
