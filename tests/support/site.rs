@@ -67,7 +67,7 @@ impl Site {
     pub fn sign_in(&self) -> String {
         let seen = self.try_password(PASSWORD);
         assert_eq!(seen.status, 303, "{seen:?}");
-        seen.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
+        seen.cookie().unwrap()
     }
 
     fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Seen {
@@ -93,6 +93,11 @@ impl Site {
 }
 
 impl Seen {
+    /// The cookie that it sets, as it is sent back.
+    pub fn cookie(&self) -> Option<String> {
+        Some(self.header("set-cookie")?.split(';').next()?.to_owned())
+    }
+
     /// The first of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         let of = |line: &'_ str| line.split_once(": ").is_some_and(|(known, _)| known == name);

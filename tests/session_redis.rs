@@ -1,0 +1,379 @@
+//! Sessions in a real Redis: shared by processes, through outages, and what Redis itself gets to see.
+#![cfg(all(feature = "axum", feature = "redis"))]
+
+mod support;
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use support::{
+    redis::Redis,
+    secrets::PASSWORD,
+    site::{Seen, Site, USER},
+};
+use tower_authn::{
+    Reason, Validator as _,
+    scheme::{SessionCookie, SessionToken},
+    store::RedisStore,
+    validator::session::{SessionId, Sessions},
+};
+
+fn site(redis: &Redis) -> Site {
+    Site::start(&[("REDIS_URL", &redis.url)])
+}
+
+fn is_live(site: &Site, cookie: &str) -> bool {
+    let seen = site.get("/api/me", cookie);
+    assert!([200, 401].contains(&seen.status), "{seen:?}");
+    seen.status == 200
+}
+
+#[track_caller]
+fn is_outage(seen: &Seen) {
+    assert_eq!(seen.status, 503, "{seen:?}");
+    assert!(seen.header("retry-after").is_some(), "{seen:?}");
+    for header in ["set-cookie", "location", "www-authenticate", "clear-site-data"] {
+        assert_eq!(seen.header(header), None, "{seen:?}");
+    }
+}
+
+#[track_caller]
+fn is_dead(seen: &Seen) {
+    assert_eq!(seen.status, 401, "{seen:?}");
+    let removal = "session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0";
+    assert_eq!(seen.header("set-cookie"), Some(removal), "{seen:?}");
+}
+
+/// Waits until something holds, which takes another process a moment.
+#[track_caller]
+fn comes_true(what: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !what() {
+        assert!(started.elapsed() < Duration::from_secs(20), "it does not come true");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+// ===== two processes =====
+
+#[test]
+fn a_session_of_one_process_is_one_of_the_other() {
+    let Some(redis) = Redis::up("shared") else { return };
+    let (here, there) = (site(&redis), site(&redis));
+    let cookie = here.sign_in();
+    assert!(is_live(&here, &cookie) && is_live(&there, &cookie));
+    assert_eq!(there.post("/logout", &cookie, "").status, 303);
+    is_dead(&here.get("/api/me", &cookie));
+    is_dead(&there.get("/api/me", &cookie));
+}
+
+#[test]
+fn sign_out_everywhere_is_seen_by_the_other_process_at_once() {
+    let Some(redis) = Redis::up("everywhere") else { return };
+    let (here, there) = (site(&redis), site(&redis));
+    let cookies = [here.sign_in(), there.sign_in(), there.sign_in()];
+    assert!(cookies.iter().all(|cookie| is_live(&there, cookie)));
+    assert_eq!(here.post("/logout-everywhere", &cookies[0], "").status, 303);
+    for cookie in &cookies {
+        is_dead(&there.get("/api/me", cookie));
+        is_dead(&here.get("/api/me", cookie));
+    }
+    assert!(is_live(&there, &here.sign_in()));
+}
+
+#[test]
+fn wrong_passwords_at_one_process_count_at_the_other() {
+    let Some(redis) = Redis::up("guesses") else { return };
+    let (here, there) = (site(&redis), site(&redis));
+    let guesses: Vec<_> = (0..20).map(|_| here.try_password("guess").status).collect();
+    let refused = guesses.iter().position(|status| *status == 429).unwrap();
+    // Failures are written down behind the answer, so that one more may slip through.
+    assert!((10..13).contains(&refused), "{guesses:?}");
+    let seen = there.try_password(PASSWORD);
+    assert_eq!((seen.status, seen.header("set-cookie")), (429, None), "{seen:?}");
+    let wait: u64 = seen.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=30).contains(&wait), "{wait}");
+}
+
+#[test]
+fn a_good_password_at_one_process_wipes_out_the_failures_at_the_other() {
+    let Some(redis) = Redis::up("success") else { return };
+    let (here, there) = (site(&redis), site(&redis));
+    for _ in 0..8 {
+        assert_eq!(here.try_password("guess").status, 401);
+    }
+    let kept = || redis.cli(&["KEYS", "*:failures:*"]).lines().count();
+    comes_true(|| kept() == 2); // of the address, and of the address with the user
+    there.sign_in();
+    comes_true(|| kept() == 1);
+    for _ in 0..8 {
+        assert_eq!(here.try_password("guess").status, 401);
+    }
+}
+
+// ===== outages =====
+
+#[test]
+fn a_killed_redis_is_an_outage_and_never_a_sign_out() {
+    let Some(mut redis) = Redis::up("killed") else { return };
+    let site = site(&redis);
+    let cookie = site.sign_in();
+    redis.kill();
+    for path in ["/me", "/api/me", "/login"] {
+        is_outage(&site.get(path, &cookie));
+        is_outage(&site.open(path, &cookie));
+    }
+    is_outage(&site.post("/logout", &cookie, ""));
+    is_outage(&site.post("/logout-everywhere", &cookie, ""));
+    is_outage(&site.try_password(PASSWORD));
+    assert_eq!(site.get("/api/me", "").status, 401, "who has no cookie needs no store");
+    assert_eq!(site.open("/login", "").status, 200);
+    redis.start();
+    comes_true(|| site.get("/api/me", &cookie).status == 200);
+    assert_eq!(site.open("/me", &cookie).status, 200);
+}
+
+#[test]
+fn under_load_a_redis_that_is_killed_and_started_again_signs_nobody_out() {
+    let Some(mut redis) = Redis::up("load") else { return };
+    let site = site(&redis);
+    let (cookie, ended) = (site.sign_in(), site.sign_in());
+    assert_eq!(site.post("/logout", &ended, "").status, 303);
+    let stop = AtomicBool::new(false);
+    let load = || {
+        let mut counts = BTreeMap::new();
+        while !stop.load(Ordering::SeqCst) {
+            let (signed_in, signed_out) = (site.get("/api/me", &cookie), site.get("/api/me", &ended));
+            if signed_in.status == 503 {
+                is_outage(&signed_in);
+            }
+            assert!([401, 503].contains(&signed_out.status), "{signed_out:?}");
+            *counts.entry(signed_in.status).or_insert(0) += 1;
+        }
+        counts
+    };
+    let sign_ins = || {
+        let mut cookies = Vec::new();
+        while !stop.load(Ordering::SeqCst) && cookies.len() < 50 {
+            let seen = site.try_password(PASSWORD);
+            match seen.cookie() {
+                Some(cookie) => cookies.push(cookie),
+                None => is_outage(&seen),
+            }
+            std::thread::sleep(Duration::from_millis(30));
+        }
+        cookies
+    };
+    let counts: Vec<BTreeMap<u16, usize>> = std::thread::scope(|scope| {
+        let threads = [(); 4].map(|()| scope.spawn(load));
+        let sign_ins = scope.spawn(sign_ins);
+        for _ in 0..2 {
+            std::thread::sleep(Duration::from_millis(200));
+            redis.kill();
+            comes_true(|| site.get("/api/me", &cookie).status == 503);
+            std::thread::sleep(Duration::from_millis(500));
+            redis.start();
+            comes_true(|| site.get("/api/me", &cookie).status == 200);
+        }
+        std::thread::sleep(Duration::from_millis(200));
+        stop.store(true, Ordering::SeqCst);
+        for cookie in sign_ins.join().unwrap() {
+            assert!(is_live(&site, &cookie), "a sign-in that was answered");
+        }
+        threads.map(|thread| thread.join().unwrap()).into()
+    });
+    for counts in counts {
+        assert_eq!(counts.keys().copied().collect::<Vec<_>>(), [200, 503], "{counts:?}");
+    }
+}
+
+#[test]
+fn a_server_that_starts_before_its_redis_needs_no_restart() {
+    let Some(mut redis) = Redis::down("late") else { return };
+    let site = site(&redis);
+    is_outage(&site.get("/api/me", &format!("session={}", "A".repeat(43))));
+    is_outage(&site.try_password(PASSWORD));
+    redis.start();
+    comes_true(|| site.try_password(PASSWORD).status == 303);
+    assert!(is_live(&site, &site.sign_in()));
+    is_dead(&site.get("/api/me", &format!("session={}", "A".repeat(43))));
+}
+
+#[test]
+fn a_redis_that_is_slow_is_an_outage_within_the_timeout() {
+    let Some(redis) = Redis::up("slow") else { return };
+    let site = site(&redis);
+    let cookie = site.sign_in();
+    redis.freeze();
+    for _ in 0..2 {
+        let started = Instant::now();
+        is_outage(&site.get("/api/me", &cookie));
+        let took = started.elapsed();
+        assert!((Duration::from_millis(900)..Duration::from_secs(5)).contains(&took), "{took:?}");
+    }
+    is_outage(&site.open("/me", &cookie));
+    is_outage(&site.post("/logout", &cookie, ""));
+    redis.thaw();
+    comes_true(|| site.get("/api/me", &cookie).status != 503);
+    assert!(is_live(&site, &cookie), "who was told that it failed is not signed out");
+    assert!(is_live(&site, &site.sign_in()));
+}
+
+// ===== what Redis sees =====
+
+#[test]
+fn an_accepted_request_is_one_call() {
+    let Some(redis) = Redis::up("calls") else { return };
+    let site = site(&redis);
+    let cookie = site.sign_in();
+    assert!(is_live(&site, &cookie));
+    // Failures are wiped out behind the answer to the sign-in.
+    comes_true(|| redis.cli(&["INFO", "commandstats"]).contains("cmdstat_del:"));
+    redis.cli(&["CONFIG", "RESETSTAT"]);
+    for _ in 0..50 {
+        assert!(is_live(&site, &cookie));
+    }
+    let stats = redis.cli(&["INFO", "commandstats"]);
+    let calls: BTreeMap<&str, &str> = stats
+        .lines()
+        .filter_map(|line| line.strip_prefix("cmdstat_")?.split_once(":calls="))
+        .map(|(name, rest)| (name, rest.split(',').next().unwrap()))
+        .filter(|(name, _)| !name.starts_with("config") && *name != "info")
+        .collect();
+    // The script itself calls HMGET.
+    assert_eq!(calls, BTreeMap::from([("evalsha", "50"), ("hmget", "50")]));
+}
+
+#[test]
+fn redis_never_sees_the_id() {
+    let Some(redis) = Redis::up("id") else { return };
+    redis.cli(&["CONFIG", "SET", "slowlog-log-slower-than", "0"]);
+    let site = site(&redis);
+    let cookies: Vec<_> = (0..3).map(|_| site.sign_in()).collect();
+    assert!(cookies.iter().all(|cookie| is_live(&site, cookie)));
+    site.post("/logout", &cookies[2], "");
+    // All that was kept, and all that was sent.
+    let (kept, sent) = (redis.written(), redis.cli(&["SLOWLOG", "GET", "-1"]));
+    let holds = |text: &[u8], what: &[u8]| text.windows(what.len()).any(|window| window == what);
+    assert!(holds(&kept, USER.as_bytes()) && sent.contains("EVALSHA"), "here it would be: {sent}");
+    for cookie in &cookies {
+        let id = cookie.strip_prefix("session=").unwrap();
+        let bytes = URL_SAFE_NO_PAD.decode(id).unwrap();
+        assert!(!holds(&kept, id.as_bytes()) && !holds(&kept, &bytes) && !sent.contains(id));
+    }
+    assert!(!holds(&kept, PASSWORD.as_bytes()) && !sent.contains(PASSWORD));
+    let keys = redis.cli(&["KEYS", "*"]);
+    assert!(!keys.contains(USER), "{keys}");
+    assert!(keys.lines().all(|key| key.starts_with("{tower-authn}:") || key.starts_with("tower-authn:")));
+}
+
+#[test]
+fn the_identity_goes_when_the_session_ends() {
+    let Some(redis) = Redis::up("identity") else { return };
+    let site = site(&redis);
+    let cookie = site.sign_in();
+    let key = session_key(&redis);
+    assert_eq!(redis.cli(&["HGET", &key, "i"]), format!("\"{USER}\""));
+    site.post("/logout", &cookie, "");
+    assert_eq!(redis.cli(&["HGETALL", &key]), "e\nrevoked");
+}
+
+/// The key of the only session.
+fn session_key(redis: &Redis) -> String {
+    let keys = redis.cli(&["KEYS", "*:session:*"]);
+    assert_eq!(keys.lines().count(), 1, "{keys}");
+    keys
+}
+
+// ===== expiry and bad records, in this process =====
+
+fn sessions(redis: &Redis) -> (Sessions<String, RedisStore>, SessionCookie) {
+    let cookie = SessionCookie::new("web");
+    (Sessions::new(&cookie, RedisStore::open(&redis.url).unwrap()), cookie)
+}
+
+/// Who a session signs in, or why it does not.
+async fn who(
+    (sessions, cookie): &(Sessions<String, RedisStore>, SessionCookie),
+    id: &SessionId,
+) -> Result<String, Reason> {
+    let token = SessionToken::new(id.expose().as_str(), cookie);
+    let session = sessions.validate(token).await.map_err(|rejection| rejection.reason())?;
+    Ok(session.map(|session| session.to_string()).unwrap_or_default())
+}
+
+/// Short limits: an idle session is gone after 600 milliseconds, any after 1.2 seconds.
+fn short_lived(redis: &Redis) -> (Sessions<String, RedisStore>, SessionCookie) {
+    let (sessions, cookie) = sessions(redis);
+    let sessions = sessions
+        .idle_limit(Duration::from_millis(400))
+        .absolute_limit(Duration::from_secs(1))
+        .remember_ended(Duration::from_millis(200));
+    (sessions, cookie)
+}
+
+#[tokio::test]
+async fn redis_itself_removes_what_has_expired() {
+    let Some(redis) = Redis::up("expiry") else { return };
+    let site = short_lived(&redis);
+    let (id, _) = site.0.create("idle".to_owned()).await.unwrap();
+    let (ended, _) = site.0.create("ended".to_owned()).await.unwrap();
+    site.0.revoke(&ended.key()).await.unwrap();
+    assert_eq!(who(&site, &id).await, Ok("idle".to_owned()));
+    assert_eq!(redis.cli(&["DBSIZE"]), "4", "two sessions, two indexes");
+    comes_true(|| redis.cli(&["DBSIZE"]) == "0");
+    assert_eq!(who(&site, &id).await, Err(Reason::Unknown));
+    assert_eq!(redis.cli(&["DBSIZE"]), "0", "a miss writes nothing");
+}
+
+#[tokio::test]
+async fn no_use_keeps_a_session_beyond_its_absolute_limit() {
+    let Some(redis) = Redis::up("absolute") else { return };
+    let site = short_lived(&redis);
+    let (id, _) = site.0.create("alice".to_owned()).await.unwrap();
+    let created = Instant::now();
+    let ended = loop {
+        match who(&site, &id).await {
+            Ok(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(reason) => break reason,
+        }
+        assert!(created.elapsed() < Duration::from_secs(5));
+    };
+    assert_eq!(ended, Reason::AbsoluteTimeout);
+    comes_true(|| redis.cli(&["DBSIZE"]) == "0");
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_ends_the_session() {
+    let Some(redis) = Redis::up("unreadable") else { return };
+    let site = sessions(&redis);
+    for (field, value) in
+        [("i", "garbage"), ("i", "7"), ("i", ""), ("s", "x"), ("c", "x"), ("v", "x"), ("u", "\u{1}")]
+    {
+        redis.cli(&["FLUSHALL"]);
+        let (id, _) = site.0.create("alice".to_owned()).await.unwrap();
+        redis.cli(&["HSET", &session_key(&redis), field, value]);
+        let is_text = field == "u"; // any text is a subject
+        let expected = if is_text { Ok("alice".to_owned()) } else { Err(Reason::Unreadable) };
+        assert_eq!(who(&site, &id).await, expected, "{field}={value}");
+    }
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_401_and_the_next_sign_in_works() {
+    let Some(redis) = Redis::up("unreadable-site") else { return };
+    let site = site(&redis);
+    let cookie = site.sign_in();
+    redis.cli(&["HSET", &session_key(&redis), "i", "{\"another\": \"type\"}"]);
+    let seen = site.get("/api/me", &cookie);
+    is_dead(&seen);
+    assert!(!seen.body.contains("unreadable"), "{seen:?}");
+    let seen = site.open("/me", &cookie);
+    assert_eq!((seen.status, seen.header("location")), (302, Some("/login?next=/me")));
+    assert_eq!(site.open("/login", &cookie).status, 200);
+    assert!(is_live(&site, &site.sign_in()));
+}
