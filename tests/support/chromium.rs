@@ -248,7 +248,7 @@ impl Browser {
                 self.send_to(session, "Fetch.continueWithAuth", &answer);
             }
             Some("Page.frameNavigated") => {
-                self.address = message["params"]["frame"]["url"].as_str().unwrap().to_owned();
+                message["params"]["frame"]["url"].as_str().unwrap().clone_into(&mut self.address);
                 // A page that was kept whole is not loaded again.
                 let is_kept = message["params"]["type"] == "BackForwardCacheRestore";
                 self.navigation = if is_kept { Navigation::Loaded } else { Navigation::Committed };
