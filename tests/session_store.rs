@@ -128,6 +128,13 @@ async fn memory_fulfils_the_contract() {
     fulfils_the_contract(MemorySessions::default().clock(clock)).await;
 }
 
+#[cfg(feature = "redis")]
+#[tokio::test]
+async fn redis_fulfils_the_contract() {
+    let Some(redis) = support::redis::Redis::up("contract") else { return };
+    fulfils_the_contract(tower_authn::store::RedisStore::open(&redis.url).unwrap()).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_can_be_forgotten_is_removed_in_the_background() {
     let (clock, hand) = Clock::manual(limits().now);
