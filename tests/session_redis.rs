@@ -11,17 +11,10 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use support::{
-    redis::Redis,
+    redis::{Redis, comes_true},
     secrets::PASSWORD,
     site::{Seen, Site, USER},
 };
-use tower_authn::{
-    Reason, Validator as _,
-    scheme::{SessionCookie, SessionToken},
-    store::RedisStore,
-    validator::session::{SessionId, Sessions},
-};
-
 fn site(redis: &Redis) -> Site {
     Site::start(&[("REDIS_URL", &redis.url)])
 }
@@ -46,16 +39,6 @@ fn is_dead(seen: &Seen) {
     assert_eq!(seen.status, 401, "{seen:?}");
     let removal = "session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0";
     assert_eq!(seen.header("set-cookie"), Some(removal), "{seen:?}");
-}
-
-/// Waits until something holds, which takes another process a moment.
-#[track_caller]
-fn comes_true(what: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !what() {
-        assert!(started.elapsed() < Duration::from_secs(20), "it does not come true");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 // ===== two processes =====
@@ -276,91 +259,10 @@ fn the_identity_goes_when_the_session_ends() {
     let Some(redis) = Redis::up("identity") else { return };
     let site = site(&redis);
     let cookie = site.sign_in();
-    let key = session_key(&redis);
+    let key = redis.session_key();
     assert_eq!(redis.cli(&["HGET", &key, "i"]), format!("\"{USER}\""));
     site.post("/logout", &cookie, "");
     assert_eq!(redis.cli(&["HGETALL", &key]), "e\nrevoked");
-}
-
-/// The key of the only session.
-fn session_key(redis: &Redis) -> String {
-    let keys = redis.cli(&["KEYS", "*:session:*"]);
-    assert_eq!(keys.lines().count(), 1, "{keys}");
-    keys
-}
-
-// ===== expiry and bad records, in this process =====
-
-fn sessions(redis: &Redis) -> (Sessions<String, RedisStore>, SessionCookie) {
-    let cookie = SessionCookie::new("web");
-    (Sessions::new(&cookie, RedisStore::open(&redis.url).unwrap()), cookie)
-}
-
-/// Who a session signs in, or why it does not.
-async fn who(
-    (sessions, cookie): &(Sessions<String, RedisStore>, SessionCookie),
-    id: &SessionId,
-) -> Result<String, Reason> {
-    let token = SessionToken::new(id.expose().as_str(), cookie);
-    let session = sessions.validate(token).await.map_err(|rejection| rejection.reason())?;
-    Ok(session.map(|session| session.to_string()).unwrap_or_default())
-}
-
-/// Short limits: an idle session is gone after 600 milliseconds, any after 1.2 seconds.
-fn short_lived(redis: &Redis) -> (Sessions<String, RedisStore>, SessionCookie) {
-    let (sessions, cookie) = sessions(redis);
-    let sessions = sessions
-        .idle_limit(Duration::from_millis(400))
-        .absolute_limit(Duration::from_secs(1))
-        .remember_ended(Duration::from_millis(200));
-    (sessions, cookie)
-}
-
-#[tokio::test]
-async fn redis_itself_removes_what_has_expired() {
-    let Some(redis) = Redis::up("expiry") else { return };
-    let site = short_lived(&redis);
-    let (id, _) = site.0.create("idle".to_owned()).await.unwrap();
-    let (ended, _) = site.0.create("ended".to_owned()).await.unwrap();
-    site.0.revoke(&ended.key()).await.unwrap();
-    assert_eq!(who(&site, &id).await, Ok("idle".to_owned()));
-    assert_eq!(redis.cli(&["DBSIZE"]), "4", "two sessions, two indexes");
-    comes_true(|| redis.cli(&["DBSIZE"]) == "0");
-    assert_eq!(who(&site, &id).await, Err(Reason::Unknown));
-    assert_eq!(redis.cli(&["DBSIZE"]), "0", "a miss writes nothing");
-}
-
-#[tokio::test]
-async fn no_use_keeps_a_session_beyond_its_absolute_limit() {
-    let Some(redis) = Redis::up("absolute") else { return };
-    let site = short_lived(&redis);
-    let (id, _) = site.0.create("alice".to_owned()).await.unwrap();
-    let created = Instant::now();
-    let ended = loop {
-        match who(&site, &id).await {
-            Ok(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-            Err(reason) => break reason,
-        }
-        assert!(created.elapsed() < Duration::from_secs(5));
-    };
-    assert_eq!(ended, Reason::AbsoluteTimeout);
-    comes_true(|| redis.cli(&["DBSIZE"]) == "0");
-}
-
-#[tokio::test]
-async fn a_record_that_cannot_be_read_ends_the_session() {
-    let Some(redis) = Redis::up("unreadable") else { return };
-    let site = sessions(&redis);
-    for (field, value) in
-        [("i", "garbage"), ("i", "7"), ("i", ""), ("s", "x"), ("c", "x"), ("v", "x"), ("u", "\u{1}")]
-    {
-        redis.cli(&["FLUSHALL"]);
-        let (id, _) = site.0.create("alice".to_owned()).await.unwrap();
-        redis.cli(&["HSET", &session_key(&redis), field, value]);
-        let is_text = field == "u"; // any text is a subject
-        let expected = if is_text { Ok("alice".to_owned()) } else { Err(Reason::Unreadable) };
-        assert_eq!(who(&site, &id).await, expected, "{field}={value}");
-    }
 }
 
 #[test]
@@ -368,7 +270,7 @@ fn a_record_that_cannot_be_read_is_401_and_the_next_sign_in_works() {
     let Some(redis) = Redis::up("unreadable-site") else { return };
     let site = site(&redis);
     let cookie = site.sign_in();
-    redis.cli(&["HSET", &session_key(&redis), "i", "{\"another\": \"type\"}"]);
+    redis.cli(&["HSET", &redis.session_key(), "i", "{\"another\": \"type\"}"]);
     let seen = site.get("/api/me", &cookie);
     is_dead(&seen);
     assert!(!seen.body.contains("unreadable"), "{seen:?}");

@@ -64,7 +64,9 @@ pub fn program(name: &str) -> PathBuf {
 /// A command under a shell that stops it when its standard input ends.
 pub fn died_with_stdin(program: &Path) -> Command {
     let mut command = Command::new("sh");
-    command.args(["-c", r#""$@" & p=$!; read -r _; kill $p; wait $p 2>/dev/null"#, "sh"]).arg(program);
+    command
+        .args(["-c", r#""$@" & p=$!; read -r _; kill $p 2>/dev/null; wait $p 2>/dev/null"#, "sh"])
+        .arg(program);
     command
 }
 

@@ -79,6 +79,13 @@ impl Redis {
         self.try_cli(arguments).unwrap_or_else(|| panic!("redis-cli {arguments:?}"))
     }
 
+    /// Returns the key of the only session.
+    pub fn session_key(&self) -> String {
+        let keys = self.cli(&["KEYS", "*:session:*"]);
+        assert_eq!(keys.lines().count(), 1, "{keys}");
+        keys
+    }
+
     /// Returns all that it wrote to its disk.
     pub fn written(&self) -> Vec<u8> {
         let files = std::fs::read_dir(self.folder.path("appendonlydir")).unwrap();
@@ -127,4 +134,14 @@ fn free_port() -> u16 {
     let candidates = (0..1_000).map(|_| 20_000 + (start + NEXT.fetch_add(1, Ordering::SeqCst)) % 10_000);
     let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
     candidates.into_iter().find(is_free).expect("a free port")
+}
+
+/// Waits until something holds, which takes another process a moment.
+#[track_caller]
+pub fn comes_true(what: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !what() {
+        assert!(started.elapsed() < Duration::from_secs(20), "it does not come true");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
