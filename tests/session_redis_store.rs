@@ -5,7 +5,10 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use support::redis::{Redis, comes_true};
+use support::{
+    proxy::Proxy,
+    redis::{Redis, comes_true},
+};
 use tower_authn::{
     Reason, Validator as _,
     scheme::{SessionCookie, SessionToken},
@@ -224,4 +227,24 @@ async fn forged_ids_write_nothing() {
         assert!([Reason::Unknown, Reason::Malformed].contains(&reason), "{reason}");
     }
     assert_eq!(redis.cli(&["DBSIZE"]), "0");
+}
+
+#[tokio::test]
+async fn a_connection_that_falls_silent_is_given_up() {
+    let Some(redis) = Redis::up("silent") else { return };
+    let proxy = Proxy::to(redis.port);
+    let url = format!("redis://127.0.0.1:{}", proxy.port);
+    let cookie = SessionCookie::new("web");
+    let site = (Sessions::new(&cookie, RedisStore::open(&url).unwrap()), cookie);
+    let (id, _) = site.0.create("alice".to_owned()).await.unwrap();
+    proxy.fall_silent();
+    let mut answers = Vec::new();
+    while answers.len() < 5 && answers.last() != Some(&Ok("alice".to_owned())) {
+        answers.push(who(&site, &id).await);
+    }
+    assert_eq!(answers.pop(), Some(Ok("alice".to_owned())), "{answers:?}");
+    assert!(
+        !answers.is_empty() && answers.iter().all(|answer| *answer == Err(Reason::TimedOut)),
+        "{answers:?}"
+    );
 }

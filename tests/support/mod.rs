@@ -22,6 +22,7 @@ pub mod nginx;
 pub mod openid;
 #[cfg(feature = "jwt-aws-lc")]
 pub mod provider;
+pub mod proxy;
 pub mod redis;
 pub mod secrets;
 #[cfg(all(feature = "session", feature = "testing"))]

@@ -14,7 +14,7 @@ use super::{example::died_with_stdin, folder::Folder};
 pub struct Redis {
     running: Option<Child>,
     folder: Folder,
-    port: u16,
+    pub port: u16,
     pub url: String,
 }
 

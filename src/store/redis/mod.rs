@@ -2,14 +2,15 @@
 
 use std::{
     fmt,
-    sync::{Arc, LazyLock, OnceLock},
-    time::Duration,
+    sync::{Arc, LazyLock},
+    time::{Duration, Instant},
 };
 
 use ::redis::{
     Client, FromRedisValue, RedisError, RedisResult, Script, ScriptInvocation,
     aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig},
 };
+use arc_swap::ArcSwapOption;
 
 use crate::{Reason, Rejection};
 
@@ -24,7 +25,7 @@ mod sessions;
 /// SHA-256 of its id, and so signs nobody in.
 ///
 /// A call that is not answered within a second is given up: the client sees 503 with `Retry-After`. The connection is opened at the first
-/// call, and again whenever it breaks; a server that starts before its Redis needs no restart. It runs in a tokio runtime with
+/// call, and again whenever it breaks or falls silent; a server that starts before its Redis needs no restart. It runs in a tokio runtime with
 /// time.
 ///
 /// All keys of sessions begin with `{tower-authn}`, one hash slot, so that a call is atomic in a cluster too; give each app that shares
@@ -49,8 +50,13 @@ pub struct RedisStore<C = ConnectionManager> {
 
 /// A connection that is opened when it is first needed, in the runtime that needs it.
 struct Connection<C> {
-    opened: OnceLock<C>,
+    opened: ArcSwapOption<Opened<C>>,
     open: Box<dyn Fn() -> RedisResult<C> + Send + Sync>,
+}
+
+struct Opened<C> {
+    connection: C,
+    since: Instant,
 }
 
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -71,7 +77,7 @@ impl RedisStore {
                 .set_max_delay(Duration::from_millis(200));
             ConnectionManager::new_lazy_with_config(client.clone(), config)
         };
-        Ok(Self::with(OnceLock::new(), Box::new(open)))
+        Ok(Self::with(Box::new(open)))
     }
 }
 
@@ -81,13 +87,12 @@ impl<C> RedisStore<C> {
     where
         C: Clone + Send + Sync + 'static,
     {
-        let opened = OnceLock::from(connection.clone());
-        Self::with(opened, Box::new(move || Ok(connection.clone())))
+        Self::with(Box::new(move || Ok(connection.clone())))
     }
 
-    fn with(opened: OnceLock<C>, open: Box<dyn Fn() -> RedisResult<C> + Send + Sync>) -> Self {
+    fn with(open: Box<dyn Fn() -> RedisResult<C> + Send + Sync>) -> Self {
         Self {
-            connection: Arc::new(Connection { opened, open }),
+            connection: Arc::new(Connection { opened: ArcSwapOption::empty(), open }),
             prefix: Arc::from("tower-authn"),
             timeout: TIMEOUT,
         }
@@ -113,14 +118,14 @@ impl<C> RedisStore<C> {
 impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisStore<C> {
     /// Runs a script, which is a round trip, and a second one if Redis has forgotten it.
     async fn run<T: FromRedisValue + Send>(&self, call: &ScriptInvocation<'_>) -> Result<T, Rejection> {
-        let answer = async {
-            let mut connection = self.connection.get()?;
-            call.invoke_async(&mut connection).await
-        };
-        match tokio::time::timeout(self.timeout, answer).await {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(Rejection::unavailable().with_reason(Reason::BackEndFailed).because(error)),
+        let failed =
+            |error: RedisError| Rejection::unavailable().with_reason(Reason::BackEndFailed).because(error);
+        let opened = self.connection.get().map_err(failed)?;
+        let mut connection = opened.connection.clone();
+        match tokio::time::timeout(self.timeout, call.invoke_async(&mut connection)).await {
+            Ok(answer) => answer.map_err(failed),
             Err(_) => {
+                self.connection.give_up(&opened);
                 let cause = format!("Redis did not answer within {:?}", self.timeout);
                 Err(Rejection::unavailable().with_reason(Reason::TimedOut).because(cause))
             }
@@ -128,14 +133,23 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisStore<C> {
     }
 }
 
-impl<C: Clone> Connection<C> {
-    fn get(&self) -> RedisResult<C> {
-        if let Some(connection) = self.opened.get() {
-            return Ok(connection.clone());
+impl<C> Connection<C> {
+    fn get(&self) -> RedisResult<Arc<Opened<C>>> {
+        if let Some(opened) = self.opened.load_full() {
+            return Ok(opened);
         }
-        let connection = (self.open)()?;
+        let opened = Arc::new(Opened { connection: (self.open)()?, since: Instant::now() });
+        let before = self.opened.compare_and_swap(&None::<Arc<Opened<C>>>, Some(Arc::clone(&opened)));
         // Who comes second closes its own.
-        Ok(self.opened.get_or_init(|| connection).clone())
+        Ok(Option::clone(&before).unwrap_or(opened))
+    }
+
+    /// What is silent may be so for ever: if the other end has vanished, nobody says so until the operating system gives up, a
+    /// quarter of an hour later. What was only just opened may still be on its way.
+    fn give_up(&self, silent: &Arc<Opened<C>>) {
+        if silent.since.elapsed() >= TIMEOUT {
+            self.opened.compare_and_swap(silent, None);
+        }
     }
 }
 
