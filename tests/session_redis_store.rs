@@ -248,3 +248,21 @@ async fn a_connection_that_falls_silent_is_given_up() {
         "{answers:?}"
     );
 }
+
+#[tokio::test]
+async fn the_first_call_after_an_outage_works() {
+    let Some(mut redis) = Redis::down("first-call") else { return };
+    let site = sessions(&redis);
+    for _ in 0..3 {
+        let down = site.0.create("alice".to_owned()).await.unwrap_err();
+        assert_eq!(down.reason(), Reason::BackEndFailed, "nobody listens, which takes no second to find out");
+    }
+    redis.start();
+    let (id, _) = site.0.create("alice".to_owned()).await.unwrap();
+    redis.kill();
+    for _ in 0..3 {
+        assert_eq!(who(&site, &id).await, Err(Reason::BackEndFailed));
+    }
+    redis.start();
+    assert_eq!(who(&site, &id).await, Ok("alice".to_owned()));
+}

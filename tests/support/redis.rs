@@ -45,7 +45,7 @@ impl Redis {
         let (port, folder) = (self.port.to_string(), self.folder.root().to_str().unwrap());
         let child = died_with_stdin(Path::new("redis-server"))
             .args(["--bind", "127.0.0.1", "--port", &port, "--dir", folder, "--save", ""])
-            .args(["--appendonly", "yes", "--appendfsync", "always", "--pidfile", "pid"])
+            .args(["--appendonly", "yes", "--appendfsync", "always", "--pidfile", "pid", "--logfile", "log"])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
@@ -53,7 +53,8 @@ impl Redis {
         self.running = Some(child);
         let started = Instant::now();
         while self.try_cli(&["PING"]).is_none_or(|answer| answer != "PONG") {
-            assert!(started.elapsed() < Duration::from_secs(20), "redis-server does not answer");
+            let log = || std::fs::read_to_string(self.folder.path("log")).unwrap_or_default();
+            assert!(started.elapsed() < Duration::from_secs(20), "redis-server does not answer: {}", log());
             std::thread::sleep(Duration::from_millis(10));
         }
     }

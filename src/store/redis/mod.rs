@@ -73,8 +73,9 @@ impl RedisStore {
             let config = ConnectionManagerConfig::new()
                 .set_connection_timeout(Some(TIMEOUT))
                 .set_response_timeout(None) // each call has its own
-                .set_min_delay(Duration::from_millis(20))
-                .set_max_delay(Duration::from_millis(200));
+                // Where nobody listens, the client learns it at once. The next call tries again.
+                .set_number_of_retries(1)
+                .set_min_delay(Duration::from_millis(20));
             ConnectionManager::new_lazy_with_config(client.clone(), config)
         };
         Ok(Self::with(Box::new(open)))
@@ -123,9 +124,19 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisStore<C> {
         let opened = self.connection.get().map_err(failed)?;
         let mut connection = opened.connection.clone();
         match tokio::time::timeout(self.timeout, call.invoke_async(&mut connection)).await {
-            Ok(answer) => answer.map_err(failed),
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => {
+                if error.is_io_error() {
+                    self.connection.forget(&opened);
+                }
+                Err(failed(error))
+            }
             Err(_) => {
-                self.connection.give_up(&opened);
+                // What is silent may be so for ever: if the other end has vanished, nobody says so until the operating system
+                // gives up, a quarter of an hour later. What was only just opened may still be on its way.
+                if opened.since.elapsed() >= TIMEOUT {
+                    self.connection.forget(&opened);
+                }
                 let cause = format!("Redis did not answer within {:?}", self.timeout);
                 Err(Rejection::unavailable().with_reason(Reason::TimedOut).because(cause))
             }
@@ -144,12 +155,8 @@ impl<C> Connection<C> {
         Ok(Option::clone(&before).unwrap_or(opened))
     }
 
-    /// What is silent may be so for ever: if the other end has vanished, nobody says so until the operating system gives up, a
-    /// quarter of an hour later. What was only just opened may still be on its way.
-    fn give_up(&self, silent: &Arc<Opened<C>>) {
-        if silent.since.elapsed() >= TIMEOUT {
-            self.opened.compare_and_swap(silent, None);
-        }
+    fn forget(&self, opened: &Arc<Opened<C>>) {
+        self.opened.compare_and_swap(opened, None);
     }
 }
 
