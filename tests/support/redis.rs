@@ -1,7 +1,7 @@
 //! A real redis-server that writes down each command before it answers, so that killing it loses nothing.
 
 use std::{
-    net::TcpListener,
+    net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU16, Ordering},
@@ -133,7 +133,8 @@ fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = u16::try_from(std::process::id() % 8_000).unwrap();
     let candidates = (0..1_000).map(|_| 20_000 + (start + NEXT.fetch_add(1, Ordering::SeqCst)) % 10_000);
-    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    // Nothing is bound here, since a program that is being started at the same time would hold it too for a moment.
+    let is_free = |port: &u16| TcpStream::connect(("127.0.0.1", *port)).is_err();
     candidates.into_iter().find(is_free).expect("a free port")
 }
 
