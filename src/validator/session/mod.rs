@@ -285,7 +285,7 @@ where
     ///
     /// # Errors
     ///
-    /// The store is down: 503, and the user is not signed out.
+    /// The store is down: 503, and the user may still be signed in.
     pub async fn sign_out(&self, key: &SessionKey) -> Result<SignOut, Rejection> {
         self.revoke(key).await?;
         Ok(SignOut::new(self.cookie.remove()))
