@@ -25,7 +25,7 @@ static CLEAR: LazyScript = LazyScript::new(|| Script::new("return redis.call('DE
 
 impl<C: ConnectionLike + Clone + Send + Sync + 'static> FailureStore for RedisStore<C> {
     async fn wait(&self, key: &FailureKey, quota: Quota) -> Result<Option<Duration>, Rejection> {
-        let debt: i64 = self.run(&WAIT.key(self.failures(key))).await?;
+        let debt: i64 = self.run_again(&WAIT.key(self.failures(key))).await?;
         // -2: there is no such key.
         Ok(quota.wait(Duration::from_millis(u64::try_from(debt).unwrap_or(0))))
     }

@@ -142,6 +142,15 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisStore<C> {
             }
         }
     }
+
+    /// Runs a script that may run twice. If the connection broke since the last call, as when Redis was restarted, this one
+    /// is the first to notice, and runs over a new one.
+    async fn run_again<T: FromRedisValue + Send>(&self, call: &ScriptInvocation<'_>) -> Result<T, Rejection> {
+        match self.run(call).await {
+            Err(rejection) if rejection.reason() == Reason::BackEndFailed => self.run(call).await,
+            outcome => outcome,
+        }
+    }
 }
 
 impl<C> Connection<C> {

@@ -73,8 +73,10 @@ static LOAD: LazyScript = LazyScript::new(|| {
     script(
         "local s = redis.call('HMGET', KEYS[1], 'c', 's', 'u', 'i', 'v', 'e', 'r')
          if not s[6] and not s[7] and is_young(s[1], s[2]) and now - tonumber(s[2]) >= touch then
-           redis.call('HSET', KEYS[1], 's', ARGV[1])
-           redis.call('PEXPIRE', KEYS[1], lives_for(tonumber(s[1])))
+           -- A Redis that is full does not take it down: the session then ends sooner, and nobody is signed out at once.
+           if type(redis.pcall('HSET', KEYS[1], 's', ARGV[1])) == 'number' then
+             redis.call('PEXPIRE', KEYS[1], lives_for(tonumber(s[1])))
+           end
          end
          return s",
     )
@@ -135,7 +137,7 @@ where
     async fn load(&self, key: &SessionKey, limits: Limits) -> Result<Option<Stored<I>>, Rejection> {
         let mut call = self.call(&LOAD, limits);
         call.key(self.session(key));
-        let fields: Vec<Option<Vec<u8>>> = self.run(&call).await?;
+        let fields: Vec<Option<Vec<u8>>> = self.run_again(&call).await?;
         Ok(read(fields, limits))
     }
 
@@ -167,7 +169,7 @@ where
     async fn list(&self, subject: &str, limits: Limits) -> Result<Vec<SessionInfo>, Rejection> {
         let mut call = self.call(&LIST, limits);
         call.key(self.index(subject));
-        let sessions: Vec<(String, u64, u64)> = self.run(&call).await?;
+        let sessions: Vec<(String, u64, u64)> = self.run_again(&call).await?;
         let info = |(member, created, seen): (String, u64, u64)| {
             let times = Times { created: time(created), seen: time(seen) };
             Some(SessionInfo { key: member.parse().ok()?, times })
