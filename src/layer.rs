@@ -5,10 +5,11 @@ use std::{any::type_name, fmt, sync::Arc};
 use tower_layer::Layer;
 
 use crate::{
-    Authenticate, Authenticator, Challenges, Rejection,
+    Authenticate, Authenticator, Challenges, ConfigurationWarning, Inspection, Rejection,
     asked::Asked,
     challenge::BasicForScripts,
     draw::{Draft, Undrawn, draw, draw_over},
+    hooks::Hooks,
     respond::{Negotiate, Respond},
 };
 
@@ -32,6 +33,9 @@ pub struct AuthenticateLayer<A, R = Negotiate> {
     responder: Arc<R>,
     bare_401: Bare401,
     basic: BasicForScripts,
+    /// Kept from where `A` is known to be an authenticator, so that the layer asks nothing of it to wrap a service.
+    inspect: fn(&A) -> Inspection,
+    hooks: Arc<Hooks>,
 }
 
 /// What happens to a 401 of the inner service that has no challenge.
@@ -49,6 +53,8 @@ impl<A: Authenticator> AuthenticateLayer<A> {
             responder: Arc::new(Negotiate),
             bare_401: Bare401::Completed,
             basic: BasicForScripts::Hidden,
+            inspect: Inspection::of,
+            hooks: Arc::default(),
         }
     }
 }
@@ -56,8 +62,8 @@ impl<A: Authenticator> AuthenticateLayer<A> {
 impl<A, R> AuthenticateLayer<A, R> {
     /// Lets something else draw the answers. It draws the body; status and challenges stay the layer's.
     pub fn respond_with<T>(self, responder: T) -> AuthenticateLayer<A, T> {
-        let Self { authenticator, bare_401, basic, .. } = self;
-        AuthenticateLayer { authenticator, responder: Arc::new(responder), bare_401, basic }
+        let Self { authenticator, bare_401, basic, inspect, hooks, .. } = self;
+        AuthenticateLayer { authenticator, responder: Arc::new(responder), bare_401, basic, inspect, hooks }
     }
 
     /// Leaves a 401 of the inner service as it is, even if it has no challenge. By default the challenges are added,
@@ -70,6 +76,24 @@ impl<A, R> AuthenticateLayer<A, R> {
     /// `Sec-Fetch-Mode` or `X-Requested-With`) gets the other challenges, or `xBasic` if there is no other.
     pub fn show_basic_to_scripts(self) -> Self {
         Self { basic: BasicForScripts::Shown, ..self }
+    }
+
+    /// Returns what is legal about the configuration, and hardly meant, as it is now: that an issuer cannot be reached, for
+    /// example, is only known once its keys were asked for.
+    ///
+    /// All of it is logged as well (feature `tracing`), at warn, when the layer first wraps a service. Let a health check ask
+    /// again.
+    ///
+    /// ```
+    /// use tower_authn::{AuthenticateLayer, Scheme, Users, scheme::Basic};
+    ///
+    /// let layer = AuthenticateLayer::new(Basic::new("files").validated_by(Users::<u32>::new()));
+    /// for warning in layer.check() {
+    ///     eprintln!("{warning}"); // what is wrong, and what to do about it
+    /// }
+    /// ```
+    pub fn check(&self) -> Vec<ConfigurationWarning> {
+        (self.inspect)(&self.authenticator).into_warnings()
     }
 }
 
@@ -155,6 +179,10 @@ impl<S, A, R> Layer<S> for AuthenticateLayer<A, R> {
     type Service = Authenticate<S, A, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
+        #[cfg(feature = "tracing")]
+        if self.hooks.warns_now() {
+            self.check().iter().for_each(crate::trace::warned);
+        }
         Authenticate::new(inner, Arc::new(self.clone()))
     }
 }
@@ -164,6 +192,7 @@ impl<A, R> Clone for AuthenticateLayer<A, R> {
         Self {
             authenticator: Arc::clone(&self.authenticator),
             responder: Arc::clone(&self.responder),
+            hooks: Arc::clone(&self.hooks),
             ..*self
         }
     }

@@ -49,6 +49,7 @@
 //! | turned away | [`Rejection`] with its [`RejectionKind`] for the client, and its [`Finding`]s, [`Reason`]s and causes for the operator; [`PassedOver`] on accepted requests |
 //! | what is asked for | [`Challenge`], [`Realm`], [`Demand`] |
 //! | [`respond`] | how it is drawn: [`Negotiate`](respond::Negotiate), [`ProblemJson`](respond::ProblemJson), [`Html`](respond::Html), [`Plain`](respond::Plain), [`Empty`](respond::Empty), closures, the trait [`Respond`]; [`Unauthorized`] where no layer is around |
+//! | operating | [`check`](AuthenticateLayer::check) and its [`ConfigurationWarning`]s, [`inspect`] |
 //! | time | [`Clock`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr))]
@@ -63,7 +64,9 @@ mod draw;
 mod finding;
 mod future;
 mod granted;
+mod hooks;
 mod identity;
+pub mod inspect;
 mod layer;
 pub mod manual;
 mod realm;
@@ -72,6 +75,8 @@ mod rejection;
 pub mod respond;
 pub mod scheme;
 mod service;
+#[cfg(any(feature = "jwt", feature = "passwords"))]
+mod tally;
 pub mod throttle;
 mod trace;
 pub mod validator;
@@ -86,6 +91,7 @@ pub use finding::{Demand, Finding};
 pub use future::ResponseFuture;
 pub use granted::{Granted, PassedOver};
 pub use identity::Authenticated;
+pub use inspect::{ConfigurationWarning, Inspection, Part};
 pub use layer::AuthenticateLayer;
 pub use realm::{IntoRealm, Realm, RealmError};
 pub use reason::Reason;

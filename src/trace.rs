@@ -25,14 +25,14 @@ pub(crate) fn rejected(rejection: &Rejection, status: StatusCode) {
 #[cfg(not(feature = "tracing"))]
 pub(crate) fn rejected(_: &Rejection, _: StatusCode) {}
 
-/// What is legal about a configuration, and hardly meant; at warn, when it is configured.
+/// What is legal about a configuration, and hardly meant; at warn.
 #[cfg(feature = "tracing")]
-pub(crate) fn warned(warning: crate::validator::AddressWarning) {
+pub(crate) fn warned(warning: &crate::ConfigurationWarning) {
     tracing::warn!(target: "tower_authn", "{warning}");
 }
 
 #[cfg(not(feature = "tracing"))]
-pub(crate) fn warned(_: crate::validator::AddressWarning) {}
+pub(crate) fn warned(_: &crate::ConfigurationWarning) {}
 
 /// What became of an issuer's keys on the network, at debug; those that could not be used, and failures, at warn.
 #[cfg(all(feature = "jwt", feature = "tracing"))]

@@ -3,7 +3,7 @@
 use http::request::Parts;
 
 use crate::{
-    Challenges, Granted, Rejection,
+    Challenges, Granted, Part, Rejection,
     throttle::{FailureStore, Throttle, Throttled},
 };
 
@@ -72,6 +72,12 @@ pub trait Authenticator: Send + Sync + 'static {
     /// Adds, for every scheme, what it has to offer to a client that was turned away. A scheme without a challenge
     /// adds its name with `None`.
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges);
+
+    /// Shows every scheme with its validator, in the order in which they are tried. Whatever looks at a stack, such as
+    /// [`check`](crate::AuthenticateLayer::check), sees what is shown here; a wrapper hands it through.
+    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
+        let _ = visit;
+    }
 
     /// Accepts what either accepts, trying this one first.
     ///

@@ -2,7 +2,10 @@ use std::{any::type_name, fmt};
 
 use http::request::Parts;
 
-use crate::{Authenticator, Challenges, Granted, Rejection, Scheme, Validator};
+use crate::{
+    Authenticator, Challenges, Granted, Inspection, Part, Rejection, Scheme, Validator,
+    inspect::{Extraction, Whole},
+};
 
 /// A scheme with a validator for its credentials: what [`Scheme::validated_by`] makes.
 ///
@@ -44,6 +47,33 @@ impl<S: Scheme, V: Validator<S::Credentials>> Authenticator for ValidatedBy<S, V
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges) {
         let scheme = self.scheme.name();
         challenges.add(scheme, self.scheme.challenge(rejection.finding(scheme)));
+    }
+
+    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
+        visit(&Part::new(self));
+    }
+}
+
+impl<S: Scheme, V: Validator<S::Credentials>> Whole for ValidatedBy<S, V> {
+    fn scheme(&self) -> &'static str {
+        self.scheme.name()
+    }
+
+    fn realm(&self) -> Option<&str> {
+        self.scheme.realm()
+    }
+
+    fn extraction(&self, head: &mut Parts) -> Extraction {
+        match self.extract(head) {
+            Ok(None) => Extraction::Nothing,
+            Ok(Some(_)) => Extraction::Found,
+            Err(rejection) => Extraction::Unreadable(rejection),
+        }
+    }
+
+    fn inspect(&self, inspection: &mut Inspection) {
+        self.scheme.inspect(inspection);
+        self.validator.inspect(inspection);
     }
 }
 

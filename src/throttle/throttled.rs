@@ -3,7 +3,7 @@ use std::{fmt, net::IpAddr};
 use http::request::Parts;
 
 use super::{FailureStore, MemoryFailures, Throttle};
-use crate::{Authenticator, Challenges, Granted, Reason, Rejection, RejectionKind};
+use crate::{Authenticator, Challenges, Granted, Part, Reason, Rejection, RejectionKind};
 
 /// Validates credentials only while their sender has not failed too often: what [`Authenticator::throttled`] makes.
 ///
@@ -68,6 +68,11 @@ impl<A: Authenticator, S: FailureStore, U: UserOf<A::Credentials>> Authenticator
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges) {
         self.inner.challenge(rejection, challenges);
+    }
+
+    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
+        let throttle = |inspection: &mut crate::Inspection| self.throttle.inspect(inspection);
+        self.inner.each_part(&mut |part| visit(&part.behind(&throttle)));
     }
 }
 

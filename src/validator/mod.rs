@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::Rejection;
+use crate::{Inspection, Rejection};
 
 mod digest;
 mod entropy;
@@ -67,6 +67,11 @@ pub trait Validator<C>: Send + Sync + 'static {
         &self,
         credentials: C,
     ) -> impl Future<Output = Result<Option<Self::Identity>, Rejection>> + Send;
+
+    /// Says what is risky about the validator, and what there is to measure. Nothing unless implemented.
+    fn inspect(&self, inspection: &mut Inspection) {
+        let _ = inspection;
+    }
 }
 
 impl<F, C, Fut, I> Validator<C> for F
@@ -90,5 +95,9 @@ impl<V: Validator<C>, C> Validator<C> for Arc<V> {
         credentials: C,
     ) -> impl Future<Output = Result<Option<V::Identity>, Rejection>> + Send {
         V::validate(self, credentials)
+    }
+
+    fn inspect(&self, inspection: &mut Inspection) {
+        V::inspect(self, inspection);
     }
 }

@@ -267,7 +267,7 @@ impl Draft {
             leeway,
             max_age: self.max_age,
         };
-        Some(Trusted::new(terms, &algorithms, source))
+        Some(Trusted::new(terms, &algorithms, self.algorithms.unwrap_or_default().into(), source))
     }
 
     fn source(&mut self, clock: &Clock, mistakes: &mut Vec<Mistake>) -> Option<(Source, Vec<Algorithm>)> {

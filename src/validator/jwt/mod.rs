@@ -17,6 +17,7 @@ mod registered;
 pub mod remote;
 mod scopes;
 mod source;
+mod status;
 mod verified;
 mod verify;
 
@@ -33,13 +34,14 @@ pub use key_set::{KeySet, KeySetError};
 pub use misconfigured::{JwtError, Mistake};
 pub use scopes::Scopes;
 pub use source::KeySource;
+pub use status::KeyStatus;
 pub use verified::{StandardClaims, Verified};
 
 use cache::Cache;
 use compact::refused;
 use verify::{Shared, Verdict};
 
-use crate::{BearerToken, Reason, Rejection, Validator};
+use crate::{BearerToken, Inspection, Reason, Rejection, Validator};
 
 /// Validates JSON Web Tokens of the issuers it trusts; cheap to clone.
 ///
@@ -103,6 +105,12 @@ impl<C> Jwt<C> {
             issuer.source.ready().await;
         }
     }
+
+    /// Returns the state of each issuer's keys, for health checks. It fetches nothing: let the server call
+    /// [`ready`](Self::ready) when it starts.
+    pub fn keys(&self) -> Vec<KeyStatus> {
+        self.shared.key_status()
+    }
 }
 
 impl<C> Validator<BearerToken> for Jwt<C>
@@ -135,6 +143,13 @@ where
             }
             Verdict::NoKeys { rejection, .. } => Err(rejection),
             Verdict::UnknownKey { .. } => Err(refused(Reason::UnknownKey)),
+        }
+    }
+
+    fn inspect(&self, inspection: &mut Inspection) {
+        self.shared.inspect(inspection);
+        if let Some(cache) = &self.cache {
+            cache.inspect(inspection);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::KeySet;
 use super::remote::RemoteKeys;
+use super::status::Fetched;
 use crate::Rejection;
 
 /// Keys that come from somewhere, and may change: a database, a file that is watched, a service.
@@ -110,6 +111,22 @@ impl Source {
             Self::Local(_) => Ok(()),
             Self::Remote(keys) => keys.refresh(id).await,
             Self::Custom(source) => source.refresh(id).await,
+        }
+    }
+
+    /// Returns the keys at hand, without asking for newer ones.
+    pub(crate) fn peek(&self) -> Option<Arc<KeySet>> {
+        match self {
+            Self::Local(keys) => Some(Arc::clone(keys)),
+            Self::Remote(keys) => keys.peek(),
+            Self::Custom(source) => source.keys().ok(),
+        }
+    }
+
+    pub(crate) fn fetched(&self) -> Fetched {
+        match self {
+            Self::Remote(keys) => keys.fetched(),
+            Self::Local(_) | Self::Custom(_) => Fetched::default(),
         }
     }
 

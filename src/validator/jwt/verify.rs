@@ -31,13 +31,20 @@ pub(crate) struct Trusted {
     pub(crate) terms: Terms,
     pub(crate) name: Arc<str>,
     pub(crate) source: Source,
+    /// The algorithms that were configured by name.
+    pub(crate) named: Box<[Algorithm]>,
     algorithms: u16,
 }
 
 impl Trusted {
-    pub(crate) fn new(terms: Terms, algorithms: &[Algorithm], source: Source) -> Self {
+    pub(crate) fn new(
+        terms: Terms,
+        algorithms: &[Algorithm],
+        named: Box<[Algorithm]>,
+        source: Source,
+    ) -> Self {
         let algorithms = algorithms.iter().fold(0, |set, algorithm| set | 1 << *algorithm as u16);
-        Self { name: Arc::from(&*terms.issuer), terms, source, algorithms }
+        Self { name: Arc::from(&*terms.issuer), terms, source, named, algorithms }
     }
 
     fn check_header(&self, algorithm: Algorithm, kind: Option<&str>) -> Result<(), Rejection> {
