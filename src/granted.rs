@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::{HeaderName, HeaderValue};
 
-use crate::{Finding, Rejection};
+use crate::{Details, Finding, Rejection};
 
 /// An identity, the schemes it was granted by, and headers for the response.
 ///
@@ -23,12 +23,19 @@ pub struct Granted<I> {
     pub(crate) schemes: Schemes,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) passed_over: Vec<Finding>,
+    pub(crate) details: Details,
 }
 
 impl<I> Granted<I> {
     /// Grants an identity by a scheme, called by its [name](crate::Scheme::name).
     pub const fn new(identity: I, scheme: &'static str) -> Self {
-        Self { identity, schemes: Schemes::One([scheme]), headers: Vec::new(), passed_over: Vec::new() }
+        Self {
+            identity,
+            schemes: Schemes::One([scheme]),
+            headers: Vec::new(),
+            passed_over: Vec::new(),
+            details: Details::new(),
+        }
     }
 
     /// Adds a header to the response. Where the inner service sets the same header, or a cookie of the same name, its
@@ -38,10 +45,16 @@ impl<I> Granted<I> {
         self
     }
 
+    /// Adds particulars for logs and events, as far as they are not known yet.
+    pub fn with_details(mut self, details: &Details) -> Self {
+        self.details = self.details.or(details);
+        self
+    }
+
     /// Replaces the identity.
     pub fn map<T>(self, f: impl FnOnce(I) -> T) -> Granted<T> {
-        let Self { identity, schemes, headers, passed_over } = self;
-        Granted { identity: f(identity), schemes, headers, passed_over }
+        let Self { identity, schemes, headers, passed_over, details } = self;
+        Granted { identity: f(identity), schemes, headers, passed_over, details }
     }
 
     /// Returns the identity.
@@ -63,12 +76,18 @@ impl<I> Granted<I> {
 
     /// Grants `None` to who brought nothing.
     pub(crate) fn nobody() -> Granted<Option<I>> {
-        Granted { identity: None, schemes: Schemes::None, headers: Vec::new(), passed_over: Vec::new() }
+        Granted {
+            identity: None,
+            schemes: Schemes::None,
+            headers: Vec::new(),
+            passed_over: Vec::new(),
+            details: Details::new(),
+        }
     }
 
     /// Joins two grants that were demanded together.
     pub(crate) fn and<J>(self, mut other: Granted<J>) -> Granted<(I, J)> {
-        let Self { identity, schemes, mut headers, mut passed_over } = self;
+        let Self { identity, schemes, mut headers, mut passed_over, details } = self;
         headers.append(&mut other.headers);
         passed_over.append(&mut other.passed_over);
         Granted {
@@ -76,6 +95,7 @@ impl<I> Granted<I> {
             schemes: schemes.and(&other.schemes),
             headers,
             passed_over,
+            details: details.or(&other.details),
         }
     }
 }

@@ -5,11 +5,11 @@ use std::{any::type_name, fmt, sync::Arc};
 use tower_layer::Layer;
 
 use crate::{
-    Authenticate, Authenticator, Challenges, ConfigurationWarning, Inspection, Rejection,
+    Authenticate, Authenticator, Challenges, ConfigurationWarning, Granted, Inspection, Rejection,
     asked::Asked,
     challenge::BasicForScripts,
     draw::{Draft, Undrawn, draw, draw_over},
-    hooks::Hooks,
+    observe::{Hooks, Logging, Watch},
     respond::{Negotiate, Respond},
 };
 
@@ -49,12 +49,12 @@ impl<A: Authenticator> AuthenticateLayer<A> {
     /// Makes a layer that answers as the client [prefers](Negotiate): a page, a problem document or plain text.
     pub fn new(authenticator: A) -> Self {
         Self {
+            hooks: Arc::new(Hooks::of(&authenticator)),
             authenticator: Arc::new(authenticator),
             responder: Arc::new(Negotiate),
             bare_401: Bare401::Completed,
             basic: BasicForScripts::Hidden,
             inspect: Inspection::of,
-            hooks: Arc::default(),
         }
     }
 }
@@ -104,30 +104,47 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         &self.authenticator
     }
 
-    /// Draws a rejection of this layer's own authenticator.
-    pub(crate) fn reject<B>(&self, rejection: Rejection, asked: &Asked) -> http::Response<B>
-    where
-        R: Respond<B>,
-    {
-        let challenges = Challenges::offered(&*self.authenticator, &rejection);
-        let mut response = self.draw(&rejection, challenges, asked);
-        crate::trace::rejected(&rejection, response.status());
-        response.extensions_mut().insert(rejection);
-        response
+    pub(crate) fn hooks(&self) -> &Hooks {
+        &self.hooks
     }
 
-    /// Draws a rejection from inside, unless another layer has more to say.
-    pub(crate) fn reject_inner<B>(
+    pub(crate) fn hooks_mut(&mut self) -> &mut Hooks {
+        Arc::make_mut(&mut self.hooks)
+    }
+
+    /// Draws a rejection of this layer's own authenticator.
+    pub(crate) fn reject<B>(
         &self,
-        undrawn: Undrawn,
-        inner: http::Response<B>,
-        schemes: &[&'static str],
+        mut rejection: Rejection,
         asked: &Asked,
+        watch: Option<&Watch>,
     ) -> http::Response<B>
     where
         R: Respond<B>,
     {
-        let rejection = undrawn.rejection.found_by_all(schemes);
+        self.hooks.identify(&mut rejection, watch);
+        let challenges = Challenges::offered(&*self.authenticator, &rejection);
+        let mut response = self.draw(&rejection, challenges, asked);
+        if let Some(watch) = watch {
+            self.hooks.rejected(&rejection, response.status(), watch);
+        }
+        response.extensions_mut().insert(rejection);
+        response
+    }
+
+    /// Draws a rejection from inside, unless another layer has more to say. The last layer that could draw it tells of it.
+    pub(crate) fn reject_inner<B>(
+        &self,
+        undrawn: Undrawn,
+        inner: http::Response<B>,
+        granted: &Granted<()>,
+        asked: &Asked,
+        watch: Option<&Watch>,
+    ) -> http::Response<B>
+    where
+        R: Respond<B>,
+    {
+        let mut rejection = undrawn.rejection.found_by_all(granted.schemes());
         let challenges = Challenges::offered(&*self.authenticator, &rejection);
         let draft = if challenges.own(&rejection) {
             Draft::Final
@@ -136,17 +153,24 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         } else {
             Draft::Unchallenged
         };
-        let mut response = inner;
+        let (mut response, mut logging) = (inner, undrawn.logging);
         if draft > undrawn.draft {
+            if rejection.id().is_none() {
+                self.hooks.identify(&mut rejection, watch);
+                // What was logged before, for want of a layer, is logged again with the id that the client sees.
+                logging = if rejection.id().is_some() { Logging::Due } else { logging };
+            }
             let mut drawn = self.draw(&rejection, challenges, asked);
             drawn.extensions_mut().insert(rejection.clone());
             response = draw_over(response, drawn);
-            if undrawn.draft == Draft::Blank && rejection.kind() != crate::RejectionKind::Misconfigured {
-                crate::trace::rejected(&rejection, response.status());
-            }
+        }
+        let draft = draft.max(undrawn.draft);
+        if let Some(watch) = watch.filter(|watch| draft == Draft::Final || watch.is_outermost()) {
+            self.hooks.rejected_inside(&rejection, response.status(), watch, &granted.details, logging);
+            logging = Logging::Done;
         }
         if draft < Draft::Final {
-            response.extensions_mut().insert(Undrawn { rejection, draft: draft.max(undrawn.draft) });
+            response.extensions_mut().insert(Undrawn { rejection, draft, logging });
         }
         response
     }

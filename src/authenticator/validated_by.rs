@@ -1,9 +1,9 @@
-use std::{any::type_name, fmt};
+use std::{any::type_name, fmt, sync::Arc};
 
 use http::request::Parts;
 
 use crate::{
-    Authenticator, Challenges, Granted, Inspection, Part, Rejection, Scheme, Validator,
+    Authenticator, Challenges, Granted, Inspection, Observe, Part, Rejection, Scheme, Validator,
     inspect::{Extraction, Whole},
 };
 
@@ -38,7 +38,10 @@ impl<S: Scheme, V: Validator<S::Credentials>> Authenticator for ValidatedBy<S, V
     async fn validate(&self, credentials: S::Credentials) -> Result<Granted<V::Identity>, Rejection> {
         let scheme = self.scheme.name();
         match self.validator.validate(credentials).await {
-            Ok(Some(identity)) => Ok(Granted::new(identity, scheme)),
+            Ok(Some(identity)) => {
+                let details = self.validator.details(&identity);
+                Ok(Granted::new(identity, scheme).with_details(&details))
+            }
             Ok(None) => Err(Rejection::invalid().found_by(scheme)),
             Err(rejection) => Err(rejection.found_by(scheme)),
         }
@@ -74,6 +77,10 @@ impl<S: Scheme, V: Validator<S::Credentials>> Whole for ValidatedBy<S, V> {
     fn inspect(&self, inspection: &mut Inspection) {
         self.scheme.inspect(inspection);
         self.validator.inspect(inspection);
+    }
+
+    fn observed_by(&self, observer: &Arc<dyn Observe>) {
+        self.validator.observed_by(observer);
     }
 }
 

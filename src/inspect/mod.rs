@@ -51,7 +51,6 @@ enum Brake {
 
 /// One number that a part gives.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "read where they are published"))]
 pub(crate) struct Measure {
     pub(crate) name: &'static str,
     pub(crate) scheme: &'static str,
@@ -60,7 +59,6 @@ pub(crate) struct Measure {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "read where they are published"))]
 pub(crate) enum Value {
     Gauge(f64),
     Total(u64),

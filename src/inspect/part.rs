@@ -1,9 +1,9 @@
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use http::request::Parts;
 
 use super::{Brake, Inspection};
-use crate::Rejection;
+use crate::{Observe, Rejection};
 
 /// One scheme with its validator, as [`Authenticator::each_part`](crate::Authenticator::each_part) shows it: the same
 /// parts that a request is held against.
@@ -29,6 +29,7 @@ pub(crate) trait Whole {
     fn realm(&self) -> Option<&str>;
     fn extraction(&self, head: &mut Parts) -> Extraction;
     fn inspect(&self, inspection: &mut Inspection);
+    fn observed_by(&self, observer: &Arc<dyn Observe>);
 }
 
 /// What a scheme finds in the head of a request.
@@ -78,6 +79,10 @@ impl<'a> Part<'a> {
     /// Extracts as a request would be, and drops the credentials. What was read is marked as sensitive.
     pub fn extraction(&self, head: &mut Parts) -> Extraction {
         self.whole.extraction(head)
+    }
+
+    pub(crate) fn observed_by(&self, observer: &Arc<dyn Observe>) {
+        self.whole.observed_by(observer);
     }
 
     /// Lets scheme and validator say what is risky about them, and what there is to measure.

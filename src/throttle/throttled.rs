@@ -3,7 +3,7 @@ use std::{fmt, net::IpAddr};
 use http::request::Parts;
 
 use super::{FailureStore, MemoryFailures, Throttle};
-use crate::{Authenticator, Challenges, Granted, Part, Reason, Rejection, RejectionKind};
+use crate::{Authenticator, Challenges, Details, Granted, Part, Reason, Rejection, RejectionKind};
 
 /// Validates credentials only while their sender has not failed too often: what [`Authenticator::throttled`] makes.
 ///
@@ -56,14 +56,19 @@ impl<A: Authenticator, S: FailureStore, U: UserOf<A::Credentials>> Authenticator
 
     async fn validate(&self, credentials: Self::Credentials) -> Result<Granted<A::Identity>, Rejection> {
         let ThrottledCredentials { inner, address, user } = credentials;
-        let attempt = self.throttle.attempt(address, user.as_deref()).await?;
+        let details = Details::new().with_client(address);
+        let attempt =
+            self.throttle.attempt(address, user.as_deref()).await.map_err(|turned| turned.about(&details))?;
         let result = self.inner.validate(inner).await;
         match &result {
             Ok(_) => attempt.succeeded(),
             Err(rejection) if is_guess(rejection) => attempt.failed(),
             Err(_) => attempt.undecided(),
         }
-        result
+        match result {
+            Ok(granted) => Ok(granted.with_details(&details)),
+            Err(rejection) => Err(rejection.about(&details)),
+        }
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges) {

@@ -17,6 +17,8 @@ pub mod chromium;
 pub mod example;
 pub mod folder;
 pub mod htpasswd;
+#[cfg(feature = "tracing")]
+pub mod log;
 pub mod mint;
 pub mod nginx;
 pub mod openid;

@@ -315,8 +315,8 @@ impl Draft {
             Some(Given::Custom(source)) => Some((Source::Custom(source), self.listed())),
             Some(Given::Remote(location, client)) => {
                 mistakes.extend(location.mistake(&issuer, self.allows_http));
-                let remote =
-                    RemoteKeys::new(location, client, self.listed(), self.allows_http, clock.clone());
+                let (name, listed) = (issuer.into(), self.listed());
+                let remote = RemoteKeys::new(name, location, client, listed, self.allows_http, clock.clone());
                 Some((Source::Remote(remote), self.listed()))
             }
         }

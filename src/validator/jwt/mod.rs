@@ -41,7 +41,7 @@ use cache::Cache;
 use compact::refused;
 use verify::{Shared, Verdict};
 
-use crate::{BearerToken, Inspection, Reason, Rejection, Validator};
+use crate::{BearerToken, Details, Inspection, Observe, Reason, Rejection, Validator};
 
 /// Validates JSON Web Tokens of the issuers it trusts; cheap to clone.
 ///
@@ -130,7 +130,8 @@ where
             verdict = self.shared.verify(token.expose())?;
         }
         if let Verdict::UnknownKey { issuer, id } = verdict {
-            self.shared.issuers[issuer].source.refresh(&id).await?;
+            let refreshed = self.shared.issuers[issuer].source.refresh(&id).await;
+            refreshed.map_err(|rejection| rejection.about(&self.shared.details(issuer)))?;
             verdict = self.shared.verify(token.expose())?;
         }
         match verdict {
@@ -142,7 +143,19 @@ where
                 Ok(Some(token))
             }
             Verdict::NoKeys { rejection, .. } => Err(rejection),
-            Verdict::UnknownKey { .. } => Err(refused(Reason::UnknownKey)),
+            Verdict::UnknownKey { issuer, .. } => {
+                Err(refused(Reason::UnknownKey).with_details(self.shared.details(issuer)))
+            }
+        }
+    }
+
+    fn details(&self, token: &Verified<C>) -> Details {
+        token.details()
+    }
+
+    fn observed_by(&self, observer: &Arc<dyn Observe>) {
+        for issuer in &self.shared.issuers {
+            issuer.source.observed_by(observer);
         }
     }
 

@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc};
 use arc_swap::ArcSwap;
 
 use super::{AddressWarning, Networks};
-use crate::{Inspection, Reason, Rejection, Validator, scheme::ClientIp};
+use crate::{Details, Inspection, Reason, Rejection, Validator, scheme::ClientIp};
 
 /// Lets clients in by their address. The list may be replaced while requests run, without a lock; clones share it.
 ///
@@ -89,7 +89,13 @@ impl Validator<ClientIp> for IpAllowlist {
             Denial::Concealed => Rejection::forbidden().concealed(),
             Denial::Challenged => Rejection::invalid(),
         };
-        Err(rejection.with_reason(Reason::AddressNotAllowed).because(format!("{client} is not on the list")))
+        let rejection = rejection.with_reason(Reason::AddressNotAllowed);
+        let details = Details::new().with_client(client.addr());
+        Err(rejection.because(format!("{client} is not on the list")).with_details(details))
+    }
+
+    fn details(&self, client: &ClientIp) -> Details {
+        Details::new().with_client(client.addr())
     }
 
     fn inspect(&self, inspection: &mut Inspection) {

@@ -42,7 +42,7 @@ pub(crate) use location::Location;
 
 use super::status::Fetched;
 use super::{Algorithm, KeySet};
-use crate::{Clock, Reason, Rejection};
+use crate::{Clock, Observe, Reason, Rejection, observe::Event};
 
 /// How long an unknown key waits for the one before it.
 const COOL_DOWN: Duration = Duration::from_secs(30);
@@ -70,6 +70,8 @@ struct Shared {
     asked: Mutex<Asked>,
     wanted: Notify,
     attempts: watch::Sender<Attempts>,
+    issuer: Arc<str>,
+    observers: Mutex<Vec<Arc<dyn Observe>>>,
 }
 
 /// The keys, when they were last seen to be current, and until when they are (monotonic).
@@ -104,6 +106,7 @@ impl Attempts {
 
 impl RemoteKeys {
     pub(crate) fn new(
+        issuer: Arc<str>,
         location: Location,
         client: Arc<dyn DynClient>,
         algorithms: Vec<Algorithm>,
@@ -120,6 +123,8 @@ impl RemoteKeys {
             asked: Mutex::default(),
             wanted: Notify::new(),
             attempts: watch::Sender::default(),
+            issuer,
+            observers: Mutex::default(),
         };
         Self { shared: Arc::new(shared), task: Mutex::default() }
     }
@@ -140,6 +145,14 @@ impl RemoteKeys {
         drop(held);
         self.start();
         Err(self.unavailable(reason))
+    }
+
+    /// Tells one more observer of what is fetched.
+    pub(crate) fn observed_by(&self, observer: &Arc<dyn Observe>) {
+        let mut observers = lock(&self.shared.observers);
+        if !observers.iter().any(|known| Arc::ptr_eq(known, observer)) {
+            observers.push(Arc::clone(observer));
+        }
     }
 
     /// Returns the keys at hand, and leaves it at that.
@@ -216,6 +229,12 @@ impl RemoteKeys {
 }
 
 impl Shared {
+    /// Tells the observers, with no lock held.
+    fn tell(&self, event: &Event<'_>) {
+        let observers = lock(&self.observers).clone();
+        observers.iter().for_each(|observer| observer.observe(event));
+    }
+
     fn held(&self) -> RwLockReadGuard<'_, Option<Held>> {
         self.held.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::client::Cause;
 use super::fetch::{Fetched, Known};
 use super::{Held, Shared};
+use crate::observe::Event;
 use crate::trace;
 use crate::validator::jwt::KeySet;
 use crate::validator::jwt::jwk::Origin;
@@ -33,6 +34,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
             }
             Err(failure) => {
                 trace::keys_failed(&shared.location, failure);
+                shared.tell(&Event::KeysFailed { issuer: &shared.issuer, failure: &failure.to_string() });
                 known.forget();
                 let wait = pause;
                 pause = (pause * 2).min(LONGEST_PAUSE);
@@ -60,6 +62,7 @@ async fn attempt(shared: &Shared, known: &mut Known, body: &mut Bytes) -> Result
     };
     if let Some(keys) = &keys {
         trace::keys_fetched(&shared.location, keys);
+        shared.tell(&Event::KeysFetched { issuer: &shared.issuer, keys: keys.len() });
     }
     let seen = shared.clock.monotonic();
     let fresh_until = seen + fetched.lifetime;

@@ -1,0 +1,221 @@
+//! What a layer has besides its authenticator and its responder, shared by its clones.
+
+use std::{
+    any::Any,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use http::{Extensions, StatusCode, request::Parts};
+
+use super::{
+    Correlation, Event, Observe, correlation,
+    decision::{Decision, Verdict},
+    outage::Outage,
+    user::{Naming, User},
+};
+use crate::{Authenticator, Clock, Details, Granted, Rejection, metrics, trace};
+
+/// Everything that watches a layer.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    pub(crate) observer: Option<Arc<dyn Observe>>,
+    pub(crate) correlation: Option<Correlation>,
+    pub(crate) naming: Option<Naming>,
+    pub(crate) clock: Clock,
+    realms: Arc<[(&'static str, Box<str>)]>,
+    has_warned: AtomicBool,
+    outage: Outage,
+}
+
+/// What is kept of one request that somebody watches.
+pub(crate) struct Watch {
+    began: Duration,
+    id: Option<Arc<str>>,
+    place: Place,
+    pub(crate) user: Option<User>,
+}
+
+/// Whether another layer is around this one, which may still draw over an answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Outermost,
+    Inside,
+}
+
+/// Whether a decision still has to be logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Logging {
+    Due,
+    Done,
+}
+
+/// Tells layers further inside that there is one around them; a type without size, so that nothing is allocated for it.
+#[derive(Clone)]
+struct Around;
+
+impl Hooks {
+    pub(crate) fn of(authenticator: &impl Authenticator) -> Self {
+        let mut realms = Vec::new();
+        authenticator.each_part(&mut |part| {
+            realms.extend(part.realm().map(|realm| (part.scheme(), Box::from(realm))));
+        });
+        Self { realms: realms.into(), ..Self::default() }
+    }
+
+    /// Whether this is the first time; axum wraps a service for each route.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn warns_now(&self) -> bool {
+        !self.has_warned.swap(true, Relaxed)
+    }
+
+    /// Begins to watch a request, if anybody would be told.
+    pub(crate) fn watch(&self, head: &Parts) -> Option<Box<Watch>> {
+        let is_watched =
+            self.observer.is_some() || self.correlation.is_some() || trace::is_on() || metrics::is_on();
+        is_watched.then(|| self.begin(head))
+    }
+
+    #[cold]
+    fn begin(&self, head: &Parts) -> Box<Watch> {
+        Box::new(Watch {
+            began: self.clock.monotonic(),
+            id: self.correlation.as_ref().and_then(|correlation| correlation.given(&head.headers)),
+            place: if is_around(&head.extensions) { Place::Inside } else { Place::Outermost },
+            user: None,
+        })
+    }
+
+    /// Gives a rejection its id, unless it has one.
+    pub(crate) fn identify(&self, rejection: &mut Rejection, watch: Option<&Watch>) {
+        if self.correlation.is_some() {
+            let given = watch.and_then(|watch| watch.id.clone());
+            rejection.identify(|| given.unwrap_or_else(correlation::made));
+        }
+    }
+
+    pub(crate) fn accepted<I: 'static>(&self, granted: &Granted<I>, watch: &mut Watch) {
+        let elapsed = self.clock.monotonic().saturating_sub(watch.began);
+        watch.user = self.naming.as_ref().and_then(|naming| naming.user(granted.identity() as &dyn Any));
+        let decision = Decision {
+            verdict: Verdict::Accepted { passed_over: &granted.passed_over },
+            schemes: granted.schemes(),
+            realm: self.realm(granted.schemes()),
+            details: &granted.details,
+            user: watch.user.as_ref(),
+            id: watch.id.as_deref(),
+            elapsed: Some(elapsed),
+        };
+        self.tell(&decision, Logging::Due);
+    }
+
+    /// Tells of a rejection by this layer's own authenticator.
+    pub(crate) fn rejected(&self, rejection: &Rejection, status: StatusCode, watch: &Watch) {
+        let elapsed = self.clock.monotonic().saturating_sub(watch.began);
+        self.turned_away(rejection, status, watch, (&Details::new(), Some(elapsed)), Logging::Due);
+    }
+
+    /// Tells of a rejection from inside, which had been let in here.
+    pub(crate) fn rejected_inside(
+        &self,
+        rejection: &Rejection,
+        status: StatusCode,
+        watch: &Watch,
+        details: &Details,
+        logging: Logging,
+    ) {
+        self.turned_away(rejection, status, watch, (details, None), logging);
+    }
+
+    fn turned_away(
+        &self,
+        rejection: &Rejection,
+        status: StatusCode,
+        watch: &Watch,
+        (details, elapsed): (&Details, Option<Duration>),
+        logging: Logging,
+    ) {
+        let first = rejection.first();
+        let scheme = first.and_then(crate::Finding::scheme).map(|scheme| [scheme]);
+        let schemes: &[_] = scheme.as_ref().map_or(&[], |scheme| scheme);
+        let details = rejection.details().or(details);
+        let decision = Decision {
+            verdict: Verdict::TurnedAway { rejection, status },
+            schemes,
+            realm: self.realm(schemes),
+            details: &details,
+            user: watch.user.as_ref(),
+            id: rejection.id().or(watch.id.as_deref()),
+            elapsed,
+        };
+        self.tell(&decision, logging);
+    }
+
+    fn tell(&self, decision: &Decision<'_>, logging: Logging) {
+        if let Some(observer) = &self.observer {
+            observer.observe(&Event::from(decision));
+        }
+        if metrics::is_on() {
+            metrics::decided(decision);
+        }
+        if logging == Logging::Due && trace::is_on() {
+            trace::decided(decision, || self.outage.line(self.clock.monotonic()));
+        }
+    }
+
+    /// The realm of a scheme; of the only one, where no scheme is to blame.
+    fn realm(&self, schemes: &[&'static str]) -> Option<&str> {
+        let found = match schemes.first() {
+            Some(scheme) => self.realms.iter().find(|(name, _)| name == scheme),
+            None => {
+                self.realms.first().filter(|(_, first)| self.realms.iter().all(|(_, realm)| realm == first))
+            }
+        };
+        found.map(|(_, realm)| &**realm)
+    }
+}
+
+impl Watch {
+    /// Tells the layers further inside that a watched one is around them.
+    pub(crate) fn mark(&self, extensions: &mut Extensions) {
+        extensions.insert(Around);
+    }
+
+    pub(crate) fn is_outermost(&self) -> bool {
+        self.place == Place::Outermost
+    }
+}
+
+/// Whether a layer that is watched is around.
+pub(crate) fn is_around(extensions: &Extensions) -> bool {
+    extensions.get::<Around>().is_some()
+}
+
+/// A copy that has warned of nothing yet, for a layer that is configured further.
+impl Clone for Hooks {
+    fn clone(&self) -> Self {
+        Self {
+            observer: self.observer.clone(),
+            correlation: self.correlation.clone(),
+            naming: self.naming.clone(),
+            clock: self.clock.clone(),
+            realms: Arc::clone(&self.realms),
+            has_warned: AtomicBool::new(self.has_warned.load(Relaxed)),
+            outage: Outage::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hooks")
+            .field("is_observed", &self.observer.is_some())
+            .field("correlation", &self.correlation)
+            .field("naming", &self.naming)
+            .finish_non_exhaustive()
+    }
+}
