@@ -86,6 +86,7 @@ impl fmt::Debug for Finding {
             .field("reason", &self.reason)
             .field("demand", &self.demand)
             .field("cause", &self.cause)
+            .field("details", &self.details)
             .finish()
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     AuthenticateLayer, Authenticated, Authenticator, Granted, PassedOver, Rejection,
     asked::Asked,
     draw::{Undrawn, add_missing},
-    observe::Watch,
+    observe::{Watch, mark},
     respond::Respond,
 };
 
@@ -100,7 +100,7 @@ where
                     let (mut service, mut request) = waiting.take().expect(POLLED_AGAIN);
                     if let Some(watch) = this.watch.as_deref_mut() {
                         this.layer.hooks().accepted(&granted, watch);
-                        watch.mark(request.extensions_mut());
+                        mark(request.extensions_mut());
                     }
                     let (authenticated, granted) = Authenticated::by(granted);
                     authenticated.insert_into(request.extensions_mut());

@@ -72,18 +72,16 @@ impl<I: Clone + Send + Sync + 'static> Authenticated<I> {
         if let Some(found) = extensions.get::<Authenticated<Option<I>>>() {
             return Ok(found.clone().transpose());
         }
-        match extensions.get::<Self>() {
-            Some(found) => Ok(Some(found.clone())),
-            None => {
-                let rejection = Rejection::misconfigured(format!(
-                    "no AuthenticateLayer that grants `{}` is around this service; add it outside, or correct the type",
-                    type_name::<I>()
-                ));
-                let rejection = rejection.with_reason(Reason::LayerMissing);
-                // A layer that grants something else is around, and tells of it.
-                Err(if observe::is_around(extensions) { rejection.told_by_a_layer() } else { rejection })
-            }
+        if let Some(found) = extensions.get::<Self>() {
+            return Ok(Some(found.clone()));
         }
+        let rejection = Rejection::misconfigured(format!(
+            "no AuthenticateLayer that grants `{}` is around this service; add it outside, or correct the type",
+            type_name::<I>()
+        ));
+        let rejection = rejection.with_reason(Reason::LayerMissing);
+        // A layer that grants something else is around, and tells of it.
+        Err(if observe::is_around(extensions) { rejection.told_by_a_layer() } else { rejection })
     }
 }
 

@@ -229,6 +229,7 @@ impl<A, R> fmt::Debug for AuthenticateLayer<A, R> {
             .field("responder", &type_name::<R>())
             .field("bare_401", &self.bare_401)
             .field("basic_for_scripts", &self.basic)
-            .finish()
+            .field("hooks", &self.hooks)
+            .finish_non_exhaustive()
     }
 }

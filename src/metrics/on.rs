@@ -3,7 +3,7 @@
 use std::sync::Once;
 
 use metrics::{
-    Recorder, SharedString, Unit, counter, describe_counter, describe_histogram, gauge, histogram,
+    Label, Recorder, SharedString, Unit, counter, describe_counter, describe_histogram, gauge, histogram,
 };
 
 use crate::{
@@ -73,14 +73,10 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
 
 fn publish(measure: &Measure) {
     let Measure { name, scheme, issuer, value } = measure.clone();
-    match (value, issuer.map(String::from)) {
-        (Value::Gauge(value), Some(issuer)) => {
-            gauge!(name, "scheme" => scheme, "issuer" => issuer).set(value)
-        }
-        (Value::Gauge(value), None) => gauge!(name, "scheme" => scheme).set(value),
-        (Value::Total(total), Some(issuer)) => {
-            counter!(name, "scheme" => scheme, "issuer" => issuer).absolute(total);
-        }
-        (Value::Total(total), None) => counter!(name, "scheme" => scheme).absolute(total),
+    let mut labels = vec![Label::new("scheme", scheme)];
+    labels.extend(issuer.map(|issuer| Label::new("issuer", String::from(issuer))));
+    match value {
+        Value::Gauge(value) => gauge!(name, labels).set(value),
+        Value::Total(total) => counter!(name, labels).absolute(total),
     }
 }

@@ -77,17 +77,17 @@ impl Hooks {
     pub(crate) fn watch(&self, head: &Parts) -> Option<Box<Watch>> {
         let is_watched =
             self.observer.is_some() || self.correlation.is_some() || trace::is_on() || metrics::is_on();
-        is_watched.then(|| self.begin(head))
+        is_watched.then(|| Box::new(self.begin(head)))
     }
 
     #[cold]
-    fn begin(&self, head: &Parts) -> Box<Watch> {
-        Box::new(Watch {
+    fn begin(&self, head: &Parts) -> Watch {
+        Watch {
             began: self.clock.monotonic(),
             id: self.correlation.as_ref().and_then(|correlation| correlation.given(&head.headers)),
             place: if is_around(&head.extensions) { Place::Inside } else { Place::Outermost },
             user: None,
-        })
+        }
     }
 
     /// Gives a rejection its id, unless it has one.
@@ -179,12 +179,12 @@ impl Hooks {
     }
 }
 
-impl Watch {
-    /// Tells the layers further inside that a watched one is around them.
-    pub(crate) fn mark(&self, extensions: &mut Extensions) {
-        extensions.insert(Around);
-    }
+/// Tells the layers further inside that a watched one is around them.
+pub(crate) fn mark(extensions: &mut Extensions) {
+    extensions.insert(Around);
+}
 
+impl Watch {
     pub(crate) fn is_outermost(&self) -> bool {
         self.place == Place::Outermost
     }

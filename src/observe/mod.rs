@@ -14,7 +14,7 @@ pub(crate) use correlation::is_uuid;
 #[cfg(any(feature = "metrics", feature = "tracing"))]
 pub(crate) use decision::Schemes;
 pub use decision::{Decision, Outcome};
-pub(crate) use hooks::{Hooks, Logging, Watch, is_around};
+pub(crate) use hooks::{Hooks, Logging, Watch, is_around, mark};
 
 /// Is told of every decision: what [`AuthenticateLayer::observe`](crate::AuthenticateLayer::observe) takes. Also every
 /// `Fn(&Event<'_>)`.

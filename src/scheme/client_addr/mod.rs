@@ -147,8 +147,9 @@ impl Scheme for ClientAddr {
     }
 
     fn inspect(&self, inspection: &mut Inspection) {
-        let warning = self.proxies.as_ref().and_then(TrustedProxies::warning);
-        warning.into_iter().for_each(|warning| inspection.warn(warning.into()));
+        if let Some(warning) = self.proxies.as_ref().and_then(TrustedProxies::warning) {
+            inspection.warn(warning.into());
+        }
     }
 }
 

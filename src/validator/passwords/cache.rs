@@ -98,9 +98,9 @@ impl Verified {
     pub(super) fn knows(&self, key: &Key) -> bool {
         let is_known = self.table.get(key).is_some_and(|entry| self.clock.monotonic() < entry.until);
         if is_known {
-            self.hits.add()
+            self.hits.add();
         } else {
-            self.misses.add()
+            self.misses.add();
         }
         is_known
     }

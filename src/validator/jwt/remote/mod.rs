@@ -232,7 +232,9 @@ impl Shared {
     /// Tells the observers, with no lock held.
     fn tell(&self, event: &Event<'_>) {
         let observers = lock(&self.observers).clone();
-        observers.iter().for_each(|observer| observer.observe(event));
+        for observer in observers {
+            observer.observe(event);
+        }
     }
 
     fn held(&self) -> RwLockReadGuard<'_, Option<Held>> {
