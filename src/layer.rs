@@ -10,7 +10,7 @@ use crate::{
     challenge::BasicForScripts,
     draw::{Draft, Undrawn, draw, draw_over},
     observe::{Hooks, Logging, Watch},
-    respond::{Negotiate, Respond},
+    respond::{Answer, Negotiate, Respond},
 };
 
 /// Authenticates every request to a service, whatever the schemes, and answers all others alike.
@@ -186,6 +186,13 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
                 challenges
             }
         }
+    }
+
+    /// Draws nothing but what the protocol prescribes.
+    pub(crate) fn draft(&self, rejection: &Rejection, asked: &Asked) -> http::Response<()> {
+        let mut challenges = Challenges::offered(&*self.authenticator, rejection);
+        challenges.fit(rejection, asked, self.basic);
+        draw(rejection, &challenges, asked, &|_: &Answer<'_>| http::Response::new(()))
     }
 
     fn draw<B>(&self, rejection: &Rejection, mut challenges: Challenges, asked: &Asked) -> http::Response<B>

@@ -49,7 +49,7 @@
 //! | turned away | [`Rejection`] with its [`RejectionKind`] for the client, and its [`Finding`]s, [`Reason`]s and causes for the operator; [`PassedOver`] on accepted requests |
 //! | what is asked for | [`Challenge`], [`Realm`], [`Demand`] |
 //! | [`respond`] | how it is drawn: [`Negotiate`](respond::Negotiate), [`ProblemJson`](respond::ProblemJson), [`Html`](respond::Html), [`Plain`](respond::Plain), [`Empty`](respond::Empty), closures, the trait [`Respond`]; [`Unauthorized`] where no layer is around |
-//! | operating | [`observe`], [`check`](AuthenticateLayer::check) and its [`ConfigurationWarning`]s, [`inspect`]; the [manual](manual::operating) |
+//! | operating | [`observe`], [`explain`], [`check`](AuthenticateLayer::check) and its [`ConfigurationWarning`]s, [`inspect`]; the [manual](manual::operating) |
 //! | time | [`Clock`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr))]
@@ -62,6 +62,7 @@ mod challenge;
 mod clock;
 mod details;
 mod draw;
+pub mod explain;
 mod finding;
 mod future;
 mod granted;
