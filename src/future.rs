@@ -81,19 +81,43 @@ where
 {
     type Output = Result<Response<ResBody>, S::Error>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = self.as_mut().decide(cx);
+        let this = self.project();
+        if let Some(watch) = this.watch.as_deref_mut() {
+            watch.advance(cx);
+            if answer.is_ready() {
+                this.layer.hooks().end(watch);
+            }
+        }
+        answer
+    }
+}
+
+impl<S, A, R, ReqBody, ResBody> ResponseFuture<S, A, R, ReqBody>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    A: Authenticator,
+    R: Respond<ResBody>,
+{
+    #[inline]
+    fn decide(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Response<ResBody>, S::Error>> {
         let mut this = self.project();
         loop {
             match this.state.as_mut().project() {
                 StateProjection::Refused { rejection } => {
                     let rejection = rejection.take().expect(POLLED_AGAIN);
-                    return Poll::Ready(Ok(this.layer.reject(rejection, this.asked, this.watch.as_deref())));
+                    return Poll::Ready(Ok(this.layer.reject(
+                        rejection,
+                        this.asked,
+                        this.watch.as_deref_mut(),
+                    )));
                 }
                 StateProjection::Validating { validation, waiting } => {
                     let granted = match ready!(validation.as_mut().poll(cx)) {
                         Ok(granted) => granted,
                         Err(rejection) => {
-                            let watch = this.watch.as_deref();
+                            let watch = this.watch.as_deref_mut();
                             return Poll::Ready(Ok(this.layer.reject(rejection, this.asked, watch)));
                         }
                     };

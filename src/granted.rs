@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::{HeaderName, HeaderValue};
 
-use crate::{Details, Finding, Rejection};
+use crate::{Details, Finding, Rejection, observe::Tried};
 
 /// An identity, the schemes it was granted by, and headers for the response.
 ///
@@ -24,6 +24,8 @@ pub struct Granted<I> {
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) passed_over: Vec<Finding>,
     pub(crate) details: Details,
+    /// What requirements would have decided that only report.
+    pub(crate) reported: Vec<Tried>,
 }
 
 impl<I> Granted<I> {
@@ -35,6 +37,7 @@ impl<I> Granted<I> {
             headers: Vec::new(),
             passed_over: Vec::new(),
             details: Details::new(),
+            reported: Vec::new(),
         }
     }
 
@@ -53,8 +56,8 @@ impl<I> Granted<I> {
 
     /// Replaces the identity.
     pub fn map<T>(self, f: impl FnOnce(I) -> T) -> Granted<T> {
-        let Self { identity, schemes, headers, passed_over, details } = self;
-        Granted { identity: f(identity), schemes, headers, passed_over, details }
+        let Self { identity, schemes, headers, passed_over, details, reported } = self;
+        Granted { identity: f(identity), schemes, headers, passed_over, details, reported }
     }
 
     /// Returns the identity.
@@ -82,20 +85,23 @@ impl<I> Granted<I> {
             headers: Vec::new(),
             passed_over: Vec::new(),
             details: Details::new(),
+            reported: Vec::new(),
         }
     }
 
     /// Joins two grants that were demanded together.
     pub(crate) fn and<J>(self, mut other: Granted<J>) -> Granted<(I, J)> {
-        let Self { identity, schemes, mut headers, mut passed_over, details } = self;
+        let Self { identity, schemes, mut headers, mut passed_over, details, mut reported } = self;
         headers.append(&mut other.headers);
         passed_over.append(&mut other.passed_over);
+        reported.append(&mut other.reported);
         Granted {
             identity: (identity, other.identity),
             schemes: schemes.and(&other.schemes),
             headers,
             passed_over,
             details: details.or(&other.details),
+            reported,
         }
     }
 }

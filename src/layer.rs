@@ -93,7 +93,11 @@ impl<A, R> AuthenticateLayer<A, R> {
     /// }
     /// ```
     pub fn check(&self) -> Vec<ConfigurationWarning> {
-        (self.inspect)(&self.authenticator).into_warnings()
+        let mut inspection = (self.inspect)(&self.authenticator);
+        if let Some(shadow) = &self.hooks.shadow {
+            shadow.inspect(&mut inspection);
+        }
+        inspection.into_warnings()
     }
 }
 
@@ -117,12 +121,12 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         &self,
         mut rejection: Rejection,
         asked: &Asked,
-        watch: Option<&Watch>,
+        watch: Option<&mut Watch>,
     ) -> http::Response<B>
     where
         R: Respond<B>,
     {
-        self.hooks.identify(&mut rejection, watch);
+        self.hooks.identify(&mut rejection, watch.as_deref());
         let challenges = Challenges::offered(&*self.authenticator, &rejection);
         let mut response = self.draw(&rejection, challenges, asked);
         if let Some(watch) = watch {

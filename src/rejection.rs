@@ -314,6 +314,10 @@ impl Rejection {
         self
     }
 
+    pub(crate) fn shared_id(&self) -> Option<Arc<str>> {
+        self.id.clone()
+    }
+
     pub(crate) fn identify(&mut self, id: impl FnOnce() -> Arc<str>) {
         self.id.get_or_insert_with(id);
     }

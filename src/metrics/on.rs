@@ -9,7 +9,7 @@ use metrics::{
 use crate::{
     AuthenticateLayer, Authenticator, Inspection, Reason,
     inspect::{Measure, Value},
-    observe::{Decision, Schemes},
+    observe::{Decision, Report, Schemes},
 };
 
 /// Whether a recorder is installed. The one that stands in for none has no size, and lies in a static; one without a size
@@ -30,6 +30,19 @@ pub(crate) fn decided(decision: &Decision<'_>) {
     if let Some(elapsed) = decision.elapsed() {
         histogram!("tower_authn_decision_duration_seconds", "scheme" => scheme).record(elapsed);
     }
+}
+
+pub(crate) fn reported(report: &Report<'_>) {
+    let reason = report.reason().map_or("none", Reason::as_str);
+    let (verdict, outcome) = (report.verdict().as_str(), report.outcome().as_str());
+    counter!(
+        "tower_authn_report_only_total",
+        "verdict" => verdict,
+        "outcome" => outcome,
+        "scheme" => scheme(report.schemes()),
+        "reason" => reason
+    )
+    .increment(1);
 }
 
 fn scheme(schemes: &[&'static str]) -> SharedString {
@@ -67,7 +80,11 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     /// ```
     #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
     pub fn measure(&self) {
-        Inspection::of(&**self.authenticator()).measures().iter().for_each(publish);
+        let mut inspection = Inspection::of(&**self.authenticator());
+        if let Some(shadow) = &self.hooks().shadow {
+            shadow.inspect(&mut inspection);
+        }
+        inspection.measures().iter().for_each(publish);
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Correlation, Observe,
+    trial::Shadow,
     user::{Naming, random_key},
 };
 use crate::{AuthenticateLayer, Authenticator, Clock};
@@ -25,7 +26,37 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     pub fn observe(mut self, observer: impl Observe) -> Self {
         let observer: Arc<dyn Observe> = Arc::new(observer);
         self.authenticator().each_part(&mut |part| part.observed_by(&observer));
+        if let Some(shadow) = &self.hooks().shadow {
+            shadow.observed_by(&observer);
+        }
         self.hooks_mut().observer = Some(observer);
+        self
+    }
+
+    /// Lets a second authenticator decide beside the real one, and reports what it would have decided: to try a stricter
+    /// policy before it counts. It works on a copy of the request's head, and changes nothing for the client; its panics are
+    /// caught. A second call replaces it.
+    ///
+    /// It is not waited for: where it is not done when the answer is ready, it is dropped, and reported as
+    /// [undecided](super::Verdict::Undecided). It runs in the request's own task, so what its validator computes without
+    /// waiting is computed before the answer goes out. It validates in earnest: its throttles count, its caches remember. Where nobody
+    /// would be told, it is not asked.
+    ///
+    /// ```
+    /// use tower_authn::{AuthenticateLayer, Authenticator, Scheme, Tokens, Users, scheme::{Basic, Bearer}};
+    ///
+    /// let tokens = Tokens::<String>::new();
+    /// let bearer = || Bearer::new("api").validated_by(tokens.clone());
+    /// let layer = AuthenticateLayer::new(bearer().or(Basic::new("api").validated_by(Users::new())))
+    ///     .report_only(bearer()); // who would be locked out without Basic?
+    /// # let _ = layer;
+    /// ```
+    pub fn report_only(mut self, other: impl Authenticator) -> Self {
+        let shadow: Arc<dyn Shadow> = Arc::new(Arc::new(other));
+        if let Some(observer) = &self.hooks().observer {
+            shadow.observed_by(observer);
+        }
+        self.hooks_mut().shadow = Some(shadow);
         self
     }
 

@@ -20,7 +20,7 @@ use crate::{Details, Finding, Reason, Rejection, RejectionKind};
 /// ```
 #[derive(Clone, Copy)]
 pub struct Decision<'a> {
-    pub(super) verdict: Verdict<'a>,
+    pub(super) found: Found<'a>,
     pub(super) schemes: &'a [&'static str],
     pub(super) realm: Option<&'a str>,
     pub(super) details: &'a Details,
@@ -30,7 +30,7 @@ pub struct Decision<'a> {
 }
 
 #[derive(Clone, Copy)]
-pub(super) enum Verdict<'a> {
+pub(super) enum Found<'a> {
     Accepted { passed_over: &'a [Finding] },
     TurnedAway { rejection: &'a Rejection, status: StatusCode },
 }
@@ -81,9 +81,9 @@ impl Decision<'_> {
 
     /// Returns the status of the answer; `None` for a request that was let in.
     pub const fn status(&self) -> Option<StatusCode> {
-        match self.verdict {
-            Verdict::Accepted { .. } => None,
-            Verdict::TurnedAway { status, .. } => Some(status),
+        match self.found {
+            Found::Accepted { .. } => None,
+            Found::TurnedAway { status, .. } => Some(status),
         }
     }
 
@@ -109,9 +109,9 @@ impl Decision<'_> {
 
     /// Returns all that was found against the request, or, where it was let in, against other credentials in it.
     pub fn findings(&self) -> &[Finding] {
-        match self.verdict {
-            Verdict::Accepted { passed_over } => passed_over,
-            Verdict::TurnedAway { rejection, .. } => rejection.findings(),
+        match self.found {
+            Found::Accepted { passed_over } => passed_over,
+            Found::TurnedAway { rejection, .. } => rejection.findings(),
         }
     }
 
@@ -141,9 +141,9 @@ impl Decision<'_> {
     }
 
     fn rejection(&self) -> Option<&Rejection> {
-        match self.verdict {
-            Verdict::Accepted { .. } => None,
-            Verdict::TurnedAway { rejection, .. } => Some(rejection),
+        match self.found {
+            Found::Accepted { .. } => None,
+            Found::TurnedAway { rejection, .. } => Some(rejection),
         }
     }
 }
@@ -151,9 +151,9 @@ impl Decision<'_> {
 /// The outcome, and everything found, in one line.
 impl fmt::Display for Decision<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.verdict {
-            Verdict::TurnedAway { rejection, status } => write!(f, "{}: {rejection}", status.as_u16()),
-            Verdict::Accepted { passed_over } => {
+        match self.found {
+            Found::TurnedAway { rejection, status } => write!(f, "{}: {rejection}", status.as_u16()),
+            Found::Accepted { passed_over } => {
                 write!(f, "accepted by {}", Schemes(self.schemes))?;
                 passed_over.iter().try_for_each(|finding| write!(f, "; passed over {finding}"))
             }

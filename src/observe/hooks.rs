@@ -7,15 +7,18 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
+    task::Context,
     time::Duration,
 };
 
 use http::{Extensions, StatusCode, request::Parts};
 
 use super::{
-    Correlation, Event, Observe, correlation,
-    decision::{Decision, Verdict},
+    Correlation, Event, Observe, Outcome, correlation,
+    decision::{Decision, Found},
     outage::Outage,
+    report::{Report, Tried},
+    trial::{Shadow, Trial},
     user::{Naming, User},
 };
 use crate::{Authenticator, Clock, Details, Granted, Rejection, metrics, trace};
@@ -27,6 +30,7 @@ pub(crate) struct Hooks {
     pub(crate) correlation: Option<Correlation>,
     pub(crate) naming: Option<Naming>,
     pub(crate) clock: Clock,
+    pub(crate) shadow: Option<Arc<dyn Shadow>>,
     realms: Arc<[(&'static str, Box<str>)]>,
     has_warned: AtomicBool,
     outage: Outage,
@@ -38,6 +42,8 @@ pub(crate) struct Watch {
     id: Option<Arc<str>>,
     place: Place,
     pub(crate) user: Option<User>,
+    outcome: Option<Outcome>,
+    trial: Option<Trial>,
 }
 
 /// Whether another layer is around this one, which may still draw over an answer.
@@ -87,6 +93,8 @@ impl Hooks {
             id: self.correlation.as_ref().and_then(|correlation| correlation.given(&head.headers)),
             place: if is_around(&head.extensions) { Place::Inside } else { Place::Outermost },
             user: None,
+            outcome: None,
+            trial: self.shadow.as_ref().map(|shadow| shadow.begin(head)),
         }
     }
 
@@ -102,7 +110,7 @@ impl Hooks {
         let elapsed = self.clock.monotonic().saturating_sub(watch.began);
         watch.user = self.naming.as_ref().and_then(|naming| naming.user(granted.identity() as &dyn Any));
         let decision = Decision {
-            verdict: Verdict::Accepted { passed_over: &granted.passed_over },
+            found: Found::Accepted { passed_over: &granted.passed_over },
             schemes: granted.schemes(),
             realm: self.realm(granted.schemes()),
             details: &granted.details,
@@ -111,10 +119,16 @@ impl Hooks {
             elapsed: Some(elapsed),
         };
         self.tell(&decision, Logging::Due);
+        watch.outcome = Some(Outcome::Accepted);
+        for tried in &granted.reported {
+            self.report(Some(tried), watch);
+        }
     }
 
     /// Tells of a rejection by this layer's own authenticator.
-    pub(crate) fn rejected(&self, rejection: &Rejection, status: StatusCode, watch: &Watch) {
+    pub(crate) fn rejected(&self, rejection: &Rejection, status: StatusCode, watch: &mut Watch) {
+        watch.outcome = Some(Outcome::of(rejection.kind()));
+        watch.id.clone_from(&rejection.shared_id().or_else(|| watch.id.clone()));
         let elapsed = self.clock.monotonic().saturating_sub(watch.began);
         self.turned_away(rejection, status, watch, (&Details::new(), Some(elapsed)), Logging::Due);
     }
@@ -144,7 +158,7 @@ impl Hooks {
         let schemes: &[_] = scheme.as_ref().map_or(&[], |scheme| scheme);
         let details = rejection.details().or(details);
         let decision = Decision {
-            verdict: Verdict::TurnedAway { rejection, status },
+            found: Found::TurnedAway { rejection, status },
             schemes,
             realm: self.realm(schemes),
             details: &details,
@@ -153,6 +167,27 @@ impl Hooks {
             elapsed,
         };
         self.tell(&decision, logging);
+    }
+
+    /// Tells what a trial came to, if there is one, now that the answer is ready.
+    pub(crate) fn end(&self, watch: &mut Watch) {
+        if let Some(trial) = watch.trial.take() {
+            self.report(trial.tried(), watch);
+        }
+    }
+
+    fn report(&self, tried: Option<&Tried>, watch: &Watch) {
+        let outcome = watch.outcome.unwrap_or(Outcome::Unavailable);
+        let report = Report { tried, outcome, id: watch.id.as_deref() };
+        if let Some(observer) = &self.observer {
+            observer.observe(&Event::ReportOnly(&report));
+        }
+        if metrics::is_on() {
+            metrics::reported(&report);
+        }
+        if trace::is_on() {
+            trace::reported(&report);
+        }
     }
 
     fn tell(&self, decision: &Decision<'_>, logging: Logging) {
@@ -185,6 +220,13 @@ pub(crate) fn mark(extensions: &mut Extensions) {
 }
 
 impl Watch {
+    /// Lets the trial go on, if there is one.
+    pub(crate) fn advance(&mut self, cx: &mut Context<'_>) {
+        if let Some(trial) = &mut self.trial {
+            trial.advance(cx);
+        }
+    }
+
     pub(crate) fn is_outermost(&self) -> bool {
         self.place == Place::Outermost
     }
@@ -203,6 +245,7 @@ impl Clone for Hooks {
             correlation: self.correlation.clone(),
             naming: self.naming.clone(),
             clock: self.clock.clone(),
+            shadow: self.shadow.clone(),
             realms: Arc::clone(&self.realms),
             has_warned: AtomicBool::new(self.has_warned.load(Relaxed)),
             outage: Outage::default(),
@@ -216,6 +259,7 @@ impl fmt::Debug for Hooks {
             .field("is_observed", &self.observer.is_some())
             .field("correlation", &self.correlation)
             .field("naming", &self.naming)
+            .field("has_shadow", &self.shadow.is_some())
             .finish_non_exhaustive()
     }
 }

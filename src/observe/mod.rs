@@ -7,6 +7,8 @@ mod correlation;
 mod decision;
 mod hooks;
 mod outage;
+mod report;
+mod trial;
 mod user;
 
 pub use correlation::Correlation;
@@ -15,6 +17,8 @@ pub(crate) use correlation::is_uuid;
 pub(crate) use decision::Schemes;
 pub use decision::{Decision, Outcome};
 pub(crate) use hooks::{Hooks, Logging, Watch, is_around, mark};
+pub(crate) use report::Tried;
+pub use report::{Report, Verdict};
 
 /// Is told of every decision: what [`AuthenticateLayer::observe`](crate::AuthenticateLayer::observe) takes. Also every
 /// `Fn(&Event<'_>)`.
@@ -66,6 +70,8 @@ pub enum Event<'a> {
     Unavailable(&'a Decision<'a>),
     /// A request was turned away, since the server is set up wrongly (500).
     Misconfigured(&'a Decision<'a>),
+    /// What a second authenticator, or a requirement, would have decided.
+    ReportOnly(&'a Report<'a>),
     /// The keys of an issuer were fetched, and differ from those before.
     #[non_exhaustive]
     KeysFetched {
@@ -92,7 +98,7 @@ impl<'a> Event<'a> {
             | Self::Refused(decision)
             | Self::Unavailable(decision)
             | Self::Misconfigured(decision) => Some(decision),
-            Self::KeysFetched { .. } | Self::KeysFailed { .. } => None,
+            Self::ReportOnly(_) | Self::KeysFetched { .. } | Self::KeysFailed { .. } => None,
         }
     }
 }
@@ -111,6 +117,7 @@ impl<'a> From<&'a Decision<'a>> for Event<'a> {
 impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::ReportOnly(report) => report.fmt(f),
             Self::KeysFetched { issuer, keys } => write!(f, "keys of {issuer} fetched: {keys}"),
             Self::KeysFailed { issuer, failure } => write!(f, "keys of {issuer} not fetched: {failure}"),
             Self::Accepted(decision)

@@ -1,12 +1,17 @@
 //! Nobody listens.
 
-use crate::{Rejection, observe::Decision};
+use crate::{
+    Rejection,
+    observe::{Decision, Report},
+};
 
 pub(crate) const fn is_on() -> bool {
     false
 }
 
 pub(crate) fn decided(_: &Decision<'_>, _: impl FnOnce() -> Option<u64>) {}
+
+pub(crate) fn reported(_: &Report<'_>) {}
 
 pub(crate) fn undrawn(_: &Rejection) {}
 

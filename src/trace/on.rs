@@ -4,7 +4,7 @@ use tracing::{Level, level_filters::LevelFilter};
 
 use crate::{
     Reason, Rejection,
-    observe::{Decision, Outcome, Schemes},
+    observe::{Decision, Outcome, Report, Schemes},
 };
 
 /// Whether any subscriber listens to anything: a load, where none is installed.
@@ -59,6 +59,25 @@ pub(crate) fn decided(decision: &Decision<'_>, line: impl FnOnce() -> Option<u64
 fn error_type(decision: &Decision<'_>) -> Option<&'static str> {
     let is_error = matches!(decision.outcome(), Outcome::Unavailable | Outcome::Misconfigured);
     decision.reason().filter(|_| is_error).map(Reason::as_str)
+}
+
+/// What would have been decided otherwise, or was not decided, at info; the rest at debug.
+pub(crate) fn reported(report: &Report<'_>) {
+    macro_rules! event {
+        ($level:ident) => {
+            tracing::event!(
+                target: "tower_authn",
+                Level::$level,
+                { authn.report_only = report.verdict().as_str(),
+                authn.outcome = report.outcome().as_str(),
+                authn.scheme = display(Schemes(report.schemes())),
+                authn.reason = report.reason().map(Reason::as_str),
+                authn.id = report.id() },
+                "{report}"
+            )
+        };
+    }
+    if report.agrees() { event!(DEBUG) } else { event!(INFO) }
 }
 
 /// A mistake in the set-up that no layer may be around to tell of.
