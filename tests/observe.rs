@@ -141,6 +141,14 @@ async fn layers_inside_each_other_tell_of_a_rejection_once() {
     assert_eq!(mistakes, ["misconfigured 500 layer_missing ApiKey"], "{told:?}");
 }
 
+#[tokio::test]
+async fn where_nobody_listens_nothing_is_tried() {
+    let (counted, calls) = counted_bearer();
+    ask_layer(AuthenticateLayer::new(by_bearer()).report_only(counted), &[("authorization", &bearer())])
+        .await;
+    assert_eq!(calls.load(std::sync::atomic::Ordering::SeqCst), 0);
+}
+
 #[cfg(feature = "jwt-aws-lc")]
 mod jwt {
     use support::mint::{AUDIENCE, ISSUER};
