@@ -154,6 +154,22 @@ impl Browser {
         }
     }
 
+    /// Runs a script that leaves the page, and waits until the next one is loaded.
+    pub fn leave_by(&mut self, script: &str) {
+        self.send("Runtime.evaluate", &json!({"expression": script}));
+        loop {
+            let message = self.messages.recv_timeout(Duration::from_secs(30)).expect("the next page");
+            match message["method"].as_str() {
+                Some("Page.loadEventFired") => return,
+                Some("Fetch.requestPaused") => {
+                    let request = &message["params"]["requestId"];
+                    self.send("Fetch.continueRequest", &json!({"requestId": request}));
+                }
+                _ => {}
+            }
+        }
+    }
+
     fn send(&mut self, method: &str, parameters: &Value) -> u64 {
         self.last_id += 1;
         let mut message = json!({"id": self.last_id, "method": method, "params": parameters});
