@@ -10,7 +10,10 @@
 
 mod support;
 
-use std::sync::{Arc, Mutex};
+use std::{
+    fmt::Write as _,
+    sync::{Arc, Mutex},
+};
 
 use http::HeaderName;
 use support::{
@@ -113,7 +116,7 @@ fn layers(audit: &Arc<Mutex<String>>) -> Vec<AuthenticateLayer<impl Authenticato
             .correlate(Correlation::from_header(HeaderName::from_static("x-request-id")))
             .log_user(|user: &&str| (*user).to_owned())
             .observe(move |event: &Event<'_>| {
-                lines.lock().unwrap().push_str(&format!("{event} {event:?}\n"));
+                writeln!(lines.lock().unwrap(), "{event} {event:?}").unwrap();
             })
     })
     .collect()
@@ -140,11 +143,11 @@ fn log_events_metrics_and_explanations_hold_no_secret() {
                     *asked.uri_mut() = "/s3cr3t?s3cr3t".parse().unwrap();
                     send(layer.layer(service_fn(inner)), asked).await;
                     let explanation = layer.explain(&request(&headers).into_parts().0).await;
-                    explanations += &format!("{explanation}{explanation:?}");
+                    writeln!(explanations, "{explanation}{explanation:?}").unwrap();
                     explanations += &serde_json::to_string(&explanation).unwrap();
                 }
                 layer.measure();
-                explanations += &format!("{:?} {layer:?}", layer.check());
+                writeln!(explanations, "{:?} {layer:?}", layer.check()).unwrap();
             }
         })
     });

@@ -11,7 +11,6 @@ impl Reason {
     ///
     /// assert_eq!(Reason::Expired.remedy(), "get a new token; if it is new, compare the clocks");
     /// ```
-    #[expect(clippy::too_many_lines, reason = "one line for each reason")]
     pub const fn remedy(self) -> &'static str {
         match self {
             Self::Missing => "bring credentials",

@@ -27,7 +27,7 @@ pub(crate) enum Trial {
     Broken,
 }
 
-impl<A: Authenticator> Shadow for Arc<A> {
+impl<T: Authenticator> Shadow for Arc<T> {
     /// Nothing of it runs before the first poll, where a panic is caught.
     fn begin(&self, head: &Parts) -> Trial {
         let (authenticator, mut head) = (Self::clone(self), head.clone());
