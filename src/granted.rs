@@ -49,8 +49,8 @@ impl<I> Granted<I> {
     }
 
     /// Adds particulars for logs and events, as far as they are not known yet.
-    pub fn with_details(mut self, details: &Details) -> Self {
-        self.details = self.details.or(details);
+    pub fn with_details(mut self, details: Details) -> Self {
+        self.details = self.details.or(&details);
         self
     }
 

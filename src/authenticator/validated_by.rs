@@ -5,6 +5,7 @@ use http::request::Parts;
 use crate::{
     Authenticator, Challenges, Granted, Inspection, Observe, Part, Rejection, Scheme, Validator,
     inspect::{Extraction, Whole},
+    observe,
 };
 
 /// A scheme with a validator for its credentials: what [`Scheme::validated_by`] makes.
@@ -38,10 +39,11 @@ impl<S: Scheme, V: Validator<S::Credentials>> Authenticator for ValidatedBy<S, V
     async fn validate(&self, credentials: S::Credentials) -> Result<Granted<V::Identity>, Rejection> {
         let scheme = self.scheme.name();
         match self.validator.validate(credentials).await {
-            Ok(Some(identity)) => {
+            Ok(Some(identity)) if observe::wants_details() => {
                 let details = self.validator.details(&identity);
-                Ok(Granted::new(identity, scheme).with_details(&details))
+                Ok(Granted::new(identity, scheme).with_details(details))
             }
+            Ok(Some(identity)) => Ok(Granted::new(identity, scheme)),
             Ok(None) => Err(Rejection::invalid().found_by(scheme)),
             Err(rejection) => Err(rejection.found_by(scheme)),
         }

@@ -29,7 +29,7 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         if let Some(shadow) = &self.hooks().shadow {
             shadow.observed_by(&observer);
         }
-        self.hooks_mut().observer = Some(observer);
+        self.hooks_mut().observe(observer);
         self
     }
 
@@ -53,7 +53,7 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     /// ```
     pub fn report_only(mut self, other: impl Authenticator) -> Self {
         let shadow: Arc<dyn Shadow> = Arc::new(Arc::new(other));
-        if let Some(observer) = &self.hooks().observer {
+        if let Some(observer) = self.hooks().observer() {
             shadow.observed_by(observer);
         }
         self.hooks_mut().shadow = Some(shadow);

@@ -23,10 +23,18 @@ use super::{
 };
 use crate::{Authenticator, Clock, Details, Granted, Rejection, metrics, trace};
 
+/// Whether any layer of the process has an observer.
+static IS_OBSERVED: AtomicBool = AtomicBool::new(false);
+
+/// Whether anybody could be told of particulars. Asked where no layer is at hand.
+pub(crate) fn wants_details() -> bool {
+    IS_OBSERVED.load(Relaxed) || trace::is_on()
+}
+
 /// Everything that watches a layer.
 #[derive(Default)]
 pub(crate) struct Hooks {
-    pub(crate) observer: Option<Arc<dyn Observe>>,
+    observer: Option<Arc<dyn Observe>>,
     pub(crate) correlation: Option<Correlation>,
     pub(crate) naming: Option<Naming>,
     pub(crate) clock: Clock,
@@ -73,10 +81,19 @@ impl Hooks {
         Self { realms: realms.into(), ..Self::default() }
     }
 
+    pub(crate) fn observe(&mut self, observer: Arc<dyn Observe>) {
+        IS_OBSERVED.store(true, Relaxed);
+        self.observer = Some(observer);
+    }
+
     /// Whether this is the first time; axum wraps a service for each route.
     #[cfg(feature = "tracing")]
     pub(crate) fn warns_now(&self) -> bool {
         !self.has_warned.swap(true, Relaxed)
+    }
+
+    pub(crate) const fn observer(&self) -> Option<&Arc<dyn Observe>> {
+        self.observer.as_ref()
     }
 
     /// Begins to watch a request, if anybody would be told.

@@ -16,7 +16,7 @@ pub(crate) use correlation::is_uuid;
 #[cfg(any(feature = "metrics", feature = "tracing"))]
 pub(crate) use decision::Schemes;
 pub use decision::{Decision, Outcome};
-pub(crate) use hooks::{Hooks, Logging, Watch, is_around, mark};
+pub(crate) use hooks::{Hooks, Logging, Watch, is_around, mark, wants_details};
 pub(crate) use report::Tried;
 pub use report::{Report, Verdict};
 

@@ -66,8 +66,8 @@ impl<A: Authenticator, S: FailureStore, U: UserOf<A::Credentials>> Authenticator
             Err(_) => attempt.undecided(),
         }
         match result {
-            Ok(granted) => Ok(granted.with_details(&details)),
             Err(rejection) => Err(rejection.about(&details)),
+            Ok(granted) => Ok(granted.with_details(details)),
         }
     }
 

@@ -68,7 +68,7 @@ pub trait Validator<C>: Send + Sync + 'static {
         credentials: C,
     ) -> impl Future<Output = Result<Option<Self::Identity>, Rejection>> + Send;
 
-    /// Returns particulars of an identity that was let in, for logs and events; they should cost next to nothing. None unless
+    /// Returns particulars of an identity that was let in, for logs and events; asked only while somebody listens. None unless
     /// implemented.
     fn details(&self, identity: &Self::Identity) -> Details {
         let _ = identity;
