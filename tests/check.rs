@@ -1,5 +1,4 @@
 //! What is legal about a configuration, and hardly meant.
-#![cfg(feature = "axum")]
 
 mod support;
 
