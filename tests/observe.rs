@@ -143,6 +143,9 @@ async fn layers_inside_each_other_tell_of_a_rejection_once() {
 
 #[tokio::test]
 async fn where_nobody_listens_nothing_is_tried() {
+    if std::env::var_os("TRACE_DIR").is_some() {
+        return; // somebody listens to all tests
+    }
     let (counted, calls) = counted_bearer();
     ask_layer(AuthenticateLayer::new(by_bearer()).report_only(counted), &[("authorization", &bearer())])
         .await;

@@ -2,7 +2,9 @@
 
 use std::{
     fmt::{Debug, Write as _},
-    sync::{Arc, Mutex},
+    fs::File,
+    path::Path,
+    sync::{Arc, Mutex, Once},
 };
 
 use tracing::{
@@ -66,6 +68,17 @@ fn run<F: Future>(future: F) -> Log {
         runtime.block_on(future);
     });
     log
+}
+
+/// Writes what any crate logs, down to trace, to a file of this process in `TRACE_DIR`, if that is set; see `.ci/run`.
+pub fn to_file() {
+    static BEGUN: Once = Once::new();
+    BEGUN.call_once(|| {
+        let Some(folder) = std::env::var_os("TRACE_DIR") else { return };
+        let file = File::create(Path::new(&folder).join(format!("{}.log", std::process::id()))).unwrap();
+        let log = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_writer(Mutex::new(file));
+        tracing::subscriber::set_global_default(log.finish()).unwrap();
+    });
 }
 
 /// Runs it on this thread, and returns all that this crate logged.

@@ -87,6 +87,8 @@ where
     S: Service<Request<Body>, Response = Response<Body>>,
     S::Error: std::fmt::Debug,
 {
+    #[cfg(feature = "tracing")]
+    log::to_file();
     let (head, body) = service.oneshot(request).await.unwrap().into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     Answered {
