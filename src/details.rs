@@ -57,10 +57,10 @@ impl Details {
     }
 
     /// Takes from another what is not known yet.
-    pub(crate) fn or(self, other: &Self) -> Self {
+    pub(crate) fn or(self, other: Self) -> Self {
         Self {
-            issuer: self.issuer.or_else(|| other.issuer.clone()),
-            key_id: self.key_id.or_else(|| other.key_id.clone()),
+            issuer: self.issuer.or(other.issuer),
+            key_id: self.key_id.or(other.key_id),
             client: self.client.or(other.client),
         }
     }

@@ -50,7 +50,7 @@ impl<I> Granted<I> {
 
     /// Adds particulars for logs and events, as far as they are not known yet.
     pub fn with_details(mut self, details: Details) -> Self {
-        self.details = self.details.or(&details);
+        self.details = self.details.or(details);
         self
     }
 
@@ -100,7 +100,7 @@ impl<I> Granted<I> {
             schemes: schemes.and(&other.schemes),
             headers,
             passed_over,
-            details: details.or(&other.details),
+            details: details.or(other.details),
             reported,
         }
     }

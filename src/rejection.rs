@@ -209,7 +209,7 @@ impl Rejection {
     /// Adds particulars for logs and events, such as the issuer; the client does not see them.
     pub fn with_details(mut self, details: Details) -> Self {
         let last = self.last_finding();
-        last.details = details.or(&last.details);
+        last.details = details.or(std::mem::take(&mut last.details));
         self
     }
 
@@ -303,13 +303,13 @@ impl Rejection {
     /// The particulars of the finding that ranks highest, completed by those of the others.
     pub(crate) fn details(&self) -> Details {
         let first = self.first().map(|finding| finding.details.clone()).unwrap_or_default();
-        self.findings.iter().fold(first, |details, finding| details.or(&finding.details))
+        self.findings.iter().fold(first, |details, finding| details.or(finding.details.clone()))
     }
 
     /// Completes the particulars of all findings.
     pub(crate) fn about(mut self, details: &Details) -> Self {
         for finding in &mut self.findings {
-            finding.details = std::mem::take(&mut finding.details).or(details);
+            finding.details = std::mem::take(&mut finding.details).or(details.clone());
         }
         self
     }

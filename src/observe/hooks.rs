@@ -173,7 +173,7 @@ impl Hooks {
         let first = rejection.first();
         let scheme = first.and_then(crate::Finding::scheme).map(|scheme| [scheme]);
         let schemes: &[_] = scheme.as_ref().map_or(&[], |scheme| scheme);
-        let details = rejection.details().or(details);
+        let details = rejection.details().or(details.clone());
         let decision = Decision {
             found: Found::TurnedAway { rejection, status },
             schemes,
