@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use crate::{
     Challenges, Rejection, RejectionKind,
     asked::Asked,
-    observe::Logging,
+    observe::{Logging, Waiting},
     respond::{Answer, Respond},
 };
 
@@ -17,6 +17,7 @@ pub(crate) struct Undrawn {
     pub(crate) rejection: Rejection,
     pub(crate) draft: Draft,
     pub(crate) logging: Logging,
+    pub(crate) waiting: Waiting,
 }
 
 /// How far the drawing has come. A layer that does not own the rejection's scheme draws a draft, which a layer further
@@ -39,7 +40,12 @@ pub(crate) fn undrawn<B: Default>(rejection: Rejection) -> Response<B> {
     let mut response = Response::new(B::default());
     *response.status_mut() = rejection.kind().status(false);
     own_headers(response.headers_mut(), &rejection, &Challenges::default());
-    response.extensions_mut().insert(Undrawn { rejection, draft: Draft::Blank, logging });
+    response.extensions_mut().insert(Undrawn {
+        rejection,
+        draft: Draft::Blank,
+        logging,
+        waiting: Waiting::default(),
+    });
     response
 }
 

@@ -157,7 +157,7 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         } else {
             Draft::Unchallenged
         };
-        let (mut response, mut logging) = (inner, undrawn.logging);
+        let (mut response, mut logging, mut waiting) = (inner, undrawn.logging, undrawn.waiting);
         if draft > undrawn.draft {
             if rejection.id().is_none() {
                 self.hooks.identify(&mut rejection, watch);
@@ -170,11 +170,14 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         }
         let draft = draft.max(undrawn.draft);
         if let Some(watch) = watch.filter(|watch| draft == Draft::Final || watch.is_outermost()) {
-            self.hooks.rejected_inside(&rejection, response.status(), watch, &granted.details, logging);
+            let due = (logging, std::mem::take(&mut waiting));
+            self.hooks.rejected_inside(&rejection, response.status(), watch, &granted.details, due);
             logging = Logging::Done;
+        } else {
+            self.hooks.wait(&mut waiting);
         }
         if draft < Draft::Final {
-            response.extensions_mut().insert(Undrawn { rejection, draft, logging });
+            response.extensions_mut().insert(Undrawn { rejection, draft, logging, waiting });
         }
         response
     }

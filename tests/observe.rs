@@ -126,6 +126,22 @@ async fn a_rejection_from_inside_is_a_decision_of_its_own() {
 }
 
 #[tokio::test]
+async fn an_observer_inside_is_told_what_a_layer_further_out_draws() {
+    let inner = Seen::default();
+    let service = service_fn(|_: http::Request<Body>| async {
+        let rejection = Rejection::invalid().with_reason(Reason::Revoked).found_by("Session");
+        Ok::<_, std::convert::Infallible>(rejection.into_response::<Body>())
+    });
+    // Inside, nobody can be asked for anything, so that it would be a 403.
+    let everybody = ClientAddr::new().peer_from(|_| Some([192, 0, 2, 7].into()));
+    let everybody = everybody.validated_by(async |_| Ok::<_, Rejection>(Some("somebody")));
+    let service = AuthenticateLayer::new(everybody).observe(inner.by(brief)).layer(service);
+    let service = AuthenticateLayer::new(by_bearer()).observe(|_: &Event<'_>| {}).layer(service);
+    send(service, request(&[("authorization", &bearer())])).await;
+    assert_eq!(inner.lines(), ["accepted 200 - ClientAddr", "refused 401 revoked Session"]);
+}
+
+#[tokio::test]
 async fn layers_inside_each_other_tell_of_a_rejection_once() {
     let (outer, inner) = (Seen::default(), Seen::default());
     let service = service_fn(|request: http::Request<Body>| async move {

@@ -5,7 +5,8 @@ use http::StatusCode;
 use super::user::User;
 use crate::{Details, Finding, Reason, Rejection, RejectionKind};
 
-/// What became of one request at one layer. A request that is let in, and turned away further inside, makes two of them.
+/// What became of one request at one layer. A request that is let in, and turned away further inside, makes two of them; one
+/// whose client goes away before makes none.
 ///
 /// ```
 /// use tower_authn::observe::{Event, Outcome};

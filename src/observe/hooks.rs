@@ -68,6 +68,10 @@ pub(crate) enum Logging {
     Done,
 }
 
+/// The observers of layers that left it to one further out to draw a rejection, and to tell of it.
+#[derive(Clone, Default)]
+pub(crate) struct Waiting(Vec<Arc<dyn Observe>>);
+
 /// Tells layers further inside that there is one around them; a type without size, so that nothing is allocated for it.
 #[derive(Clone)]
 struct Around;
@@ -147,7 +151,8 @@ impl Hooks {
         watch.outcome = Some(Outcome::of(rejection.kind()));
         watch.id.clone_from(&rejection.shared_id().or_else(|| watch.id.clone()));
         let elapsed = self.clock.monotonic().saturating_sub(watch.began);
-        self.turned_away(rejection, status, watch, (&Details::new(), Some(elapsed)), Logging::Due);
+        let (details, waiting) = (Details::new(), Waiting::default());
+        self.turned_away(rejection, status, watch, (details, Some(elapsed)), (Logging::Due, waiting));
     }
 
     /// Tells of a rejection from inside, which had been let in here.
@@ -157,9 +162,9 @@ impl Hooks {
         status: StatusCode,
         watch: &Watch,
         details: &Details,
-        logging: Logging,
+        due: (Logging, Waiting),
     ) {
-        self.turned_away(rejection, status, watch, (details, None), logging);
+        self.turned_away(rejection, status, watch, (details.clone(), None), due);
     }
 
     fn turned_away(
@@ -167,13 +172,13 @@ impl Hooks {
         rejection: &Rejection,
         status: StatusCode,
         watch: &Watch,
-        (details, elapsed): (&Details, Option<Duration>),
-        logging: Logging,
+        (details, elapsed): (Details, Option<Duration>),
+        (logging, Waiting(waiting)): (Logging, Waiting),
     ) {
         let first = rejection.first();
         let scheme = first.and_then(crate::Finding::scheme).map(|scheme| [scheme]);
         let schemes: &[_] = scheme.as_ref().map_or(&[], |scheme| scheme);
-        let details = rejection.details().or(details.clone());
+        let details = rejection.details().or(details);
         let decision = Decision {
             found: Found::TurnedAway { rejection, status },
             schemes,
@@ -183,7 +188,19 @@ impl Hooks {
             id: rejection.id().or(watch.id.as_deref()),
             elapsed,
         };
+        for observer in waiting {
+            observer.observe(&Event::from(&decision));
+        }
         self.tell(&decision, logging);
+    }
+
+    /// Leaves it to a layer further out to tell this one's observer.
+    pub(crate) fn wait(&self, Waiting(waiting): &mut Waiting) {
+        if let Some(observer) = &self.observer
+            && !waiting.iter().any(|known| Arc::ptr_eq(known, observer))
+        {
+            waiting.push(Arc::clone(observer));
+        }
     }
 
     /// Tells what a trial came to, if there is one, now that the answer is ready.
@@ -254,7 +271,7 @@ pub(crate) fn is_around(extensions: &Extensions) -> bool {
     extensions.get::<Around>().is_some()
 }
 
-/// A copy that has warned of nothing yet, for a layer that is configured further.
+/// A copy that has logged nothing yet, for a layer that is configured further.
 impl Clone for Hooks {
     fn clone(&self) -> Self {
         Self {
@@ -264,9 +281,15 @@ impl Clone for Hooks {
             clock: self.clock.clone(),
             shadow: self.shadow.clone(),
             realms: Arc::clone(&self.realms),
-            has_warned: AtomicBool::new(self.has_warned.load(Relaxed)),
+            has_warned: AtomicBool::default(),
             outage: Outage::default(),
         }
+    }
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Waiting({})", self.0.len())
     }
 }
 

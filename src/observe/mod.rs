@@ -1,6 +1,6 @@
 //! What happens, as typed events: for audit trails, and for whatever the app counts by itself.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 mod configure;
 mod correlation;
@@ -16,12 +16,12 @@ pub(crate) use correlation::is_uuid;
 #[cfg(any(feature = "metrics", feature = "tracing"))]
 pub(crate) use decision::Schemes;
 pub use decision::{Decision, Outcome};
-pub(crate) use hooks::{Hooks, Logging, Watch, is_around, mark, wants_details};
+pub(crate) use hooks::{Hooks, Logging, Waiting, Watch, is_around, mark, wants_details};
 pub(crate) use report::Tried;
 pub use report::{Report, Verdict};
 
 /// Is told of every decision: what [`AuthenticateLayer::observe`](crate::AuthenticateLayer::observe) takes. Also every
-/// `Fn(&Event<'_>)`.
+/// `Fn(&Event<'_>)`, and every `Arc` of an observer, which several layers may share.
 ///
 /// It is called while the request waits, with no lock held: let it hand the event over to something else, and return.
 ///
@@ -44,6 +44,12 @@ pub trait Observe: Send + Sync + 'static {
 impl<F: Fn(&Event<'_>) + Send + Sync + 'static> Observe for F {
     fn observe(&self, event: &Event<'_>) {
         self(event);
+    }
+}
+
+impl<T: Observe> Observe for Arc<T> {
+    fn observe(&self, event: &Event<'_>) {
+        T::observe(self, event);
     }
 }
 
