@@ -169,12 +169,17 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
             response = draw_over(response, drawn);
         }
         let draft = draft.max(undrawn.draft);
-        if let Some(watch) = watch.filter(|watch| draft == Draft::Final || watch.is_outermost()) {
-            let due = (logging, std::mem::take(&mut waiting));
-            self.hooks.rejected_inside(&rejection, response.status(), watch, &granted.details, due);
-            logging = Logging::Done;
-        } else {
-            self.hooks.wait(&mut waiting);
+        match watch {
+            Some(watch) if draft == Draft::Final || watch.is_outermost() => {
+                let due = (logging, std::mem::take(&mut waiting));
+                self.hooks.rejected_inside(&rejection, response.status(), watch, &granted.details, due);
+                logging = Logging::Done;
+            }
+            Some(watch) => {
+                let status = response.status();
+                waiting.add(&self.hooks, &rejection, status, &granted.details, watch, logging);
+            }
+            None => {}
         }
         if draft < Draft::Final {
             response.extensions_mut().insert(Undrawn { rejection, draft, logging, waiting });

@@ -221,3 +221,20 @@ fn no_secret_ever_shows() {
         }
     }
 }
+
+#[test]
+fn what_a_middleware_in_between_loses_is_logged_all_the_same() {
+    let inner = service_fn(|_: http::Request<support::Body>| async {
+        let rejection = Rejection::invalid().with_reason(Reason::Revoked).found_by("Session");
+        Ok::<_, std::convert::Infallible>(rejection.into_response::<support::Body>())
+    });
+    let inner = AuthenticateLayer::new(by_key()).layer(inner);
+    let forgetful = tower::util::MapResponse::new(inner, |response: http::Response<support::Body>| {
+        http::Response::builder().status(response.status()).body(support::Body::default()).unwrap()
+    });
+    let stack = AuthenticateLayer::new(by_bearer()).layer(forgetful);
+    let token = bearer();
+    let events = logged(send(stack, support::request(&[("authorization", &token), ("x-api-key", KEY)])));
+    assert_eq!(events.len(), 1, "{events:?}");
+    holds(&events[0], &["http.response.status_code=401", r#"authn.reason="revoked""#]);
+}

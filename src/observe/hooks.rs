@@ -17,6 +17,7 @@ use super::{
     Correlation, Event, Observe, Outcome, correlation,
     decision::{Decision, Found},
     outage::Outage,
+    pending::Waiting,
     report::{Report, Tried},
     trial::{Shadow, Trial},
     user::{Naming, User},
@@ -47,7 +48,7 @@ pub(crate) struct Hooks {
 /// What is kept of one request that somebody watches.
 pub(crate) struct Watch {
     began: Duration,
-    id: Option<Arc<str>>,
+    pub(super) id: Option<Arc<str>>,
     place: Place,
     pub(crate) user: Option<User>,
     outcome: Option<Outcome>,
@@ -68,9 +69,15 @@ pub(crate) enum Logging {
     Done,
 }
 
-/// The observers of layers that left it to one further out to draw a rejection, and to tell of it.
-#[derive(Clone, Default)]
-pub(crate) struct Waiting(Vec<Arc<dyn Observe>>);
+/// A request that is turned away, as it is told of.
+pub(super) struct Case<'a> {
+    pub(super) rejection: &'a Rejection,
+    pub(super) status: StatusCode,
+    pub(super) details: Details,
+    pub(super) user: Option<&'a User>,
+    pub(super) id: Option<&'a str>,
+    pub(super) elapsed: Option<Duration>,
+}
 
 /// Tells layers further inside that there is one around them; a type without size, so that nothing is allocated for it.
 #[derive(Clone)]
@@ -151,8 +158,10 @@ impl Hooks {
         watch.outcome = Some(Outcome::of(rejection.kind()));
         watch.id.clone_from(&rejection.shared_id().or_else(|| watch.id.clone()));
         let elapsed = self.clock.monotonic().saturating_sub(watch.began);
-        let (details, waiting) = (Details::new(), Waiting::default());
-        self.turned_away(rejection, status, watch, (details, Some(elapsed)), (Logging::Due, waiting));
+        let (details, user) = (Details::new(), watch.user.as_ref());
+        let (id, elapsed) = (watch.id.as_deref(), Some(elapsed));
+        let case = Case { rejection, status, details, user, id, elapsed };
+        self.turned_away(case, Logging::Due, Waiting::default());
     }
 
     /// Tells of a rejection from inside, which had been let in here.
@@ -162,21 +171,16 @@ impl Hooks {
         status: StatusCode,
         watch: &Watch,
         details: &Details,
-        due: (Logging, Waiting),
+        (logging, waiting): (Logging, Waiting),
     ) {
-        self.turned_away(rejection, status, watch, (details.clone(), None), due);
+        let (details, user) = (details.clone(), watch.user.as_ref());
+        let case = Case { rejection, status, details, user, id: watch.id.as_deref(), elapsed: None };
+        self.turned_away(case, logging, waiting);
     }
 
-    fn turned_away(
-        &self,
-        rejection: &Rejection,
-        status: StatusCode,
-        watch: &Watch,
-        (details, elapsed): (Details, Option<Duration>),
-        (logging, Waiting(waiting)): (Logging, Waiting),
-    ) {
-        let first = rejection.first();
-        let scheme = first.and_then(crate::Finding::scheme).map(|scheme| [scheme]);
+    pub(super) fn turned_away(&self, case: Case<'_>, logging: Logging, waiting: Waiting) {
+        let Case { rejection, status, details, user, id, elapsed } = case;
+        let scheme = rejection.first().and_then(crate::Finding::scheme).map(|scheme| [scheme]);
         let schemes: &[_] = scheme.as_ref().map_or(&[], |scheme| scheme);
         let details = rejection.details().or(details);
         let decision = Decision {
@@ -184,23 +188,12 @@ impl Hooks {
             schemes,
             realm: self.realm(schemes),
             details: &details,
-            user: watch.user.as_ref(),
-            id: rejection.id().or(watch.id.as_deref()),
+            user,
+            id: rejection.id().or(id),
             elapsed,
         };
-        for observer in waiting {
-            observer.observe(&Event::from(&decision));
-        }
+        waiting.settle(&Event::from(&decision), self.observer());
         self.tell(&decision, logging);
-    }
-
-    /// Leaves it to a layer further out to tell this one's observer.
-    pub(crate) fn wait(&self, Waiting(waiting): &mut Waiting) {
-        if let Some(observer) = &self.observer
-            && !waiting.iter().any(|known| Arc::ptr_eq(known, observer))
-        {
-            waiting.push(Arc::clone(observer));
-        }
     }
 
     /// Tells what a trial came to, if there is one, now that the answer is ready.
@@ -284,12 +277,6 @@ impl Clone for Hooks {
             has_warned: AtomicBool::default(),
             outage: Outage::default(),
         }
-    }
-}
-
-impl fmt::Debug for Waiting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Waiting({})", self.0.len())
     }
 }
 

@@ -7,6 +7,7 @@ mod correlation;
 mod decision;
 mod hooks;
 mod outage;
+mod pending;
 mod report;
 mod trial;
 mod user;
@@ -16,7 +17,8 @@ pub(crate) use correlation::is_uuid;
 #[cfg(any(feature = "metrics", feature = "tracing"))]
 pub(crate) use decision::Schemes;
 pub use decision::{Decision, Outcome};
-pub(crate) use hooks::{Hooks, Logging, Waiting, Watch, is_around, mark, wants_details};
+pub(crate) use hooks::{Hooks, Logging, Watch, is_around, mark, wants_details};
+pub(crate) use pending::Waiting;
 pub(crate) use report::Tried;
 pub use report::{Report, Verdict};
 

@@ -24,6 +24,7 @@ enum Form {
 }
 
 /// What stands in a log for a user.
+#[derive(Clone)]
 pub(crate) enum User {
     Hash(String),
     Name(String),
