@@ -238,3 +238,23 @@ fn what_a_middleware_in_between_loses_is_logged_all_the_same() {
     assert_eq!(events.len(), 1, "{events:?}");
     holds(&events[0], &["http.response.status_code=401", r#"authn.reason="revoked""#]);
 }
+
+#[cfg(feature = "jwt-aws-lc")]
+#[test]
+fn a_provider_that_is_down_is_logged_at_once_and_then_seldom() {
+    use support::{
+        mint::{AUDIENCE, ISSUER},
+        provider::{Provider, URL},
+    };
+    use tower_authn::validator::jwt::Jwt;
+
+    let provider = Provider::default();
+    let jwt = Jwt::<()>::issuer(ISSUER).audience(AUDIENCE).jwks_uri(URL, provider.clone()).build().unwrap();
+    let events = logged(async {
+        let _ = tokio::time::timeout(Duration::from_secs(1), jwt.ready()).await;
+    });
+    assert!(provider.asked() > 1, "it was tried again");
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0].0, Level::WARN);
+    holds(&events[0], &["connection refused", &format!("authn.issuer={ISSUER:?}")]);
+}

@@ -91,6 +91,13 @@ impl fmt::Debug for RequestHead {
 }
 
 /// Why a text is no head of a request. It repeats nothing of the text.
+///
+/// ```
+/// use tower_authn::explain::{RequestHead, RequestHeadError};
+///
+/// let error = "GET / HTTP/1.1\nno header".parse::<RequestHead>().unwrap_err();
+/// assert_eq!(error, RequestHeadError::Header { line: 2 });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestHeadError {

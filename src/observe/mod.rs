@@ -18,6 +18,8 @@ pub(crate) use correlation::is_uuid;
 pub(crate) use decision::Schemes;
 pub use decision::{Decision, Outcome};
 pub(crate) use hooks::{Hooks, Logging, Watch, is_around, mark, wants_details};
+#[cfg(feature = "jwt")]
+pub(crate) use outage::Outage;
 pub(crate) use pending::Waiting;
 pub(crate) use report::Tried;
 pub use report::{Report, Verdict};

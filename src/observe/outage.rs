@@ -10,7 +10,7 @@ const EVERY: Duration = Duration::from_secs(5);
 
 /// One line in a while, with the number of those that were left out.
 #[derive(Debug, Default)]
-pub(super) struct Outage {
+pub(crate) struct Outage {
     /// In milliseconds of the monotonic clock.
     quiet_until: AtomicU64,
     left_out: AtomicU64,
@@ -18,7 +18,7 @@ pub(super) struct Outage {
 
 impl Outage {
     /// Returns how many were left out since the last line, if it is time for one.
-    pub(super) fn line(&self, now: Duration) -> Option<u64> {
+    pub(crate) fn line(&self, now: Duration) -> Option<u64> {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let until = self.quiet_until.load(Relaxed);
         let next = millis(now.saturating_add(EVERY));

@@ -18,10 +18,10 @@ pub(crate) fn undrawn(_: &Rejection) {}
 pub(crate) fn warned(_: &crate::ConfigurationWarning) {}
 
 #[cfg(feature = "jwt")]
-pub(crate) fn keys_fetched<L>(_: &L, _: &crate::validator::jwt::KeySet) {}
+pub(crate) fn keys_fetched<L>(_: &str, _: &L, _: &crate::validator::jwt::KeySet) {}
 
 #[cfg(feature = "jwt")]
-pub(crate) fn keys_failed<L, F>(_: &L, _: &F) {}
+pub(crate) fn keys_failed<L, F>(_: &str, _: &L, _: &F, _: u64) {}
 
 #[cfg(feature = "passwords")]
 pub(crate) fn users_read<P: ?Sized>(_: &P, _: usize) {}

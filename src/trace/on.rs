@@ -100,18 +100,44 @@ pub(crate) fn warned(warning: &crate::ConfigurationWarning) {
     tracing::warn!(target: "tower_authn", "{warning}");
 }
 
-/// What became of an issuer's keys on the network, at debug; those that could not be used, and failures, at warn.
+/// What became of an issuer's keys on the network, at debug; those that could not be used, and failures, at warn, one in a
+/// while.
 #[cfg(feature = "jwt")]
-pub(crate) fn keys_fetched(location: &impl std::fmt::Debug, keys: &crate::validator::jwt::KeySet) {
-    tracing::debug!(target: "tower_authn", ?location, keys = keys.len(), "key set fetched");
+pub(crate) fn keys_fetched(
+    issuer: &str,
+    location: &impl std::fmt::Debug,
+    keys: &crate::validator::jwt::KeySet,
+) {
+    tracing::event!(
+        target: "tower_authn",
+        Level::DEBUG,
+        { authn.issuer = issuer, ?location, keys = keys.len() },
+        "key set fetched"
+    );
     for key in keys.passed_over() {
-        tracing::warn!(target: "tower_authn", ?location, "key passed over: {key}");
+        tracing::event!(
+            target: "tower_authn",
+            Level::WARN,
+            { authn.issuer = issuer, ?location },
+            "key passed over: {key}"
+        );
     }
 }
 
 #[cfg(feature = "jwt")]
-pub(crate) fn keys_failed(location: &impl std::fmt::Debug, failure: &impl std::fmt::Display) {
-    tracing::warn!(target: "tower_authn", ?location, "key set not fetched: {failure}");
+pub(crate) fn keys_failed(
+    issuer: &str,
+    location: &impl std::fmt::Debug,
+    failure: &impl std::fmt::Display,
+    left_out: u64,
+) {
+    let left_out = Some(left_out).filter(|left_out| *left_out > 0);
+    tracing::event!(
+        target: "tower_authn",
+        Level::WARN,
+        { authn.issuer = issuer, authn.left_out = left_out, ?location },
+        "key set not fetched: {failure}"
+    );
 }
 
 /// Whether the users of a file were read anew, at debug, or stay as they were, at warn.

@@ -42,7 +42,7 @@ pub(crate) use location::Location;
 
 use super::status::Fetched;
 use super::{Algorithm, KeySet};
-use crate::{Clock, Observe, Reason, Rejection, observe::Event};
+use crate::{Clock, Observe, Reason, Rejection, observe::Event, observe::Outage};
 
 /// How long an unknown key waits for the one before it.
 const COOL_DOWN: Duration = Duration::from_secs(30);
@@ -72,6 +72,7 @@ struct Shared {
     attempts: watch::Sender<Attempts>,
     issuer: Arc<str>,
     observers: Mutex<Vec<Arc<dyn Observe>>>,
+    outage: Outage,
 }
 
 /// The keys, when they were last seen to be current, and until when they are (monotonic).
@@ -125,6 +126,7 @@ impl RemoteKeys {
             attempts: watch::Sender::default(),
             issuer,
             observers: Mutex::default(),
+            outage: Outage::default(),
         };
         Self { shared: Arc::new(shared), task: Mutex::default() }
     }

@@ -33,7 +33,9 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 fetched.lifetime * 4 / 5
             }
             Err(failure) => {
-                trace::keys_failed(&shared.location, failure);
+                if let Some(left_out) = shared.outage.line(shared.clock.monotonic()) {
+                    trace::keys_failed(&shared.issuer, &shared.location, failure, left_out);
+                }
                 shared.tell(&Event::KeysFailed { issuer: &shared.issuer, failure: &failure.to_string() });
                 known.forget();
                 let wait = pause;
@@ -61,7 +63,7 @@ async fn attempt(shared: &Shared, known: &mut Known, body: &mut Bytes) -> Result
         None => None,
     };
     if let Some(keys) = &keys {
-        trace::keys_fetched(&shared.location, keys);
+        trace::keys_fetched(&shared.issuer, &shared.location, keys);
         shared.tell(&Event::KeysFetched { issuer: &shared.issuer, keys: keys.len() });
     }
     let seen = shared.clock.monotonic();
