@@ -4,7 +4,7 @@ use std::{
     fmt,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -81,45 +81,26 @@ where
 {
     type Output = Result<Response<ResBody>, S::Error>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = self.as_mut().decide(cx);
-        let this = self.project();
-        if let Some(watch) = this.watch.as_deref_mut() {
-            watch.advance(cx);
-            if answer.is_ready() {
-                this.layer.hooks().end(watch);
-            }
-        }
-        answer
-    }
-}
-
-impl<S, A, R, ReqBody, ResBody> ResponseFuture<S, A, R, ReqBody>
-where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    A: Authenticator,
-    R: Respond<ResBody>,
-{
-    #[inline]
-    fn decide(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Response<ResBody>, S::Error>> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        loop {
+        let answer = loop {
             match this.state.as_mut().project() {
                 StateProjection::Refused { rejection } => {
                     let rejection = rejection.take().expect(POLLED_AGAIN);
-                    return Poll::Ready(Ok(this.layer.reject(
+                    break Poll::Ready(Ok(this.layer.reject(
                         rejection,
                         this.asked,
                         this.watch.as_deref_mut(),
                     )));
                 }
                 StateProjection::Validating { validation, waiting } => {
-                    let granted = match ready!(validation.as_mut().poll(cx)) {
-                        Ok(granted) => granted,
-                        Err(rejection) => {
+                    let granted = match validation.as_mut().poll(cx) {
+                        Poll::Ready(Ok(granted)) => granted,
+                        Poll::Ready(Err(rejection)) => {
                             let watch = this.watch.as_deref_mut();
-                            return Poll::Ready(Ok(this.layer.reject(rejection, this.asked, watch)));
+                            break Poll::Ready(Ok(this.layer.reject(rejection, this.asked, watch)));
                         }
+                        Poll::Pending => break Poll::Pending,
                     };
                     let (mut service, mut request) = waiting.take().expect(POLLED_AGAIN);
                     if let Some(watch) = this.watch.as_deref_mut() {
@@ -132,18 +113,20 @@ where
                     this.state.set(State::Calling { inner, granted: Some(granted) });
                 }
                 StateProjection::Calling { inner, granted } => {
-                    let response = ready!(inner.poll(cx))?;
-                    let granted = granted.take().expect(POLLED_AGAIN);
-                    return Poll::Ready(Ok(finish(
-                        this.layer,
-                        response,
-                        granted,
-                        this.asked,
-                        this.watch.as_deref(),
-                    )));
+                    break inner.poll(cx).map_ok(|response| {
+                        let granted = granted.take().expect(POLLED_AGAIN);
+                        finish(this.layer, response, granted, this.asked, this.watch.as_deref())
+                    });
                 }
             }
+        };
+        if let Some(watch) = this.watch.as_deref_mut() {
+            watch.advance(cx);
+            if answer.is_ready() {
+                this.layer.hooks().end(watch);
+            }
         }
+        answer
     }
 }
 

@@ -32,9 +32,8 @@ pub struct Authenticated<I> {
 impl<I> Authenticated<I> {
     /// Splits a grant into what goes to the inner service and what waits for its response.
     pub(crate) fn by(granted: Granted<I>) -> (Self, Granted<()>) {
-        let Granted { identity, schemes, headers, passed_over, details, reported } = granted;
-        let rest =
-            Granted { identity: (), schemes: schemes.clone(), headers, passed_over, details, reported };
+        let Granted { identity, schemes, headers, passed_over, aside } = granted;
+        let rest = Granted { identity: (), schemes: schemes.clone(), headers, passed_over, aside };
         (Self { identity, schemes }, rest)
     }
 

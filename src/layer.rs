@@ -172,12 +172,12 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         match watch {
             Some(watch) if draft == Draft::Final || watch.is_outermost() => {
                 let due = (logging, std::mem::take(&mut waiting));
-                self.hooks.rejected_inside(&rejection, response.status(), watch, &granted.details, due);
+                self.hooks.rejected_inside(&rejection, response.status(), watch, granted.details(), due);
                 logging = Logging::Done;
             }
             Some(watch) => {
                 let status = response.status();
-                waiting.add(&self.hooks, &rejection, status, &granted.details, watch, logging);
+                waiting.add(&self.hooks, &rejection, status, granted.details(), watch, logging);
             }
             None => {}
         }

@@ -43,11 +43,10 @@ where
     }
 
     async fn validate(&self, credentials: A::Credentials) -> Result<Granted<T>, Rejection> {
-        let Granted { identity, schemes, headers, passed_over, details, reported } =
-            self.inner.validate(credentials).await?;
-        let file = |rejection: Rejection| rejection.found_by_all(schemes.as_slice()).about(&details);
+        let (granted, identity) = self.inner.validate(credentials).await?.split();
+        let file = |rejection: Rejection| rejection.found_by_all(granted.schemes()).about(granted.details());
         match (self.f)(identity).await {
-            Ok(Some(identity)) => Ok(Granted { identity, schemes, headers, passed_over, details, reported }),
+            Ok(Some(identity)) => Ok(granted.map(|()| identity)),
             Ok(None) => Err(file(Rejection::invalid())),
             Err(rejection) => Err(file(rejection)),
         }

@@ -42,12 +42,13 @@ where
 
     async fn validate(&self, credentials: A::Credentials) -> Result<Granted<A::Identity>, Rejection> {
         let mut granted = self.inner.validate(credentials).await?;
-        granted.reported.push(match (self.requirement)(granted.identity()).verdict() {
+        let tried = match (self.requirement)(granted.identity()).verdict() {
             Ok(()) => Tried::accepted(&granted.schemes),
             Err(rejection) => {
-                Tried::refused(rejection.found_by_all(granted.schemes()).about(&granted.details))
+                Tried::refused(rejection.found_by_all(granted.schemes()).about(granted.details()))
             }
-        });
+        };
+        granted.report(tried);
         Ok(granted)
     }
 

@@ -41,6 +41,7 @@ pub(crate) struct Hooks {
     pub(crate) clock: Clock,
     pub(crate) shadow: Option<Arc<dyn Shadow>>,
     realms: Arc<[(&'static str, Box<str>)]>,
+    #[cfg(feature = "tracing")]
     has_warned: AtomicBool,
     outage: Outage,
 }
@@ -141,14 +142,14 @@ impl Hooks {
             found: Found::Accepted { passed_over: &granted.passed_over },
             schemes: granted.schemes(),
             realm: self.realm(granted.schemes()),
-            details: &granted.details,
+            details: granted.details(),
             user: watch.user.as_ref(),
             id: watch.id.as_deref(),
             elapsed: Some(elapsed),
         };
         self.tell(&decision, Logging::Due);
         watch.outcome = Some(Outcome::Accepted);
-        for tried in &granted.reported {
+        for tried in granted.reported() {
             self.report(Some(tried), watch);
         }
     }
@@ -274,6 +275,7 @@ impl Clone for Hooks {
             clock: self.clock.clone(),
             shadow: self.shadow.clone(),
             realms: Arc::clone(&self.realms),
+            #[cfg(feature = "tracing")]
             has_warned: AtomicBool::default(),
             outage: Outage::default(),
         }

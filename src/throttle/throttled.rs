@@ -3,7 +3,7 @@ use std::{fmt, net::IpAddr};
 use http::request::Parts;
 
 use super::{FailureStore, MemoryFailures, Throttle};
-use crate::{Authenticator, Challenges, Details, Granted, Part, Reason, Rejection, RejectionKind};
+use crate::{Authenticator, Challenges, Details, Granted, Part, Reason, Rejection, RejectionKind, observe};
 
 /// Validates credentials only while their sender has not failed too often: what [`Authenticator::throttled`] makes.
 ///
@@ -67,7 +67,8 @@ impl<A: Authenticator, S: FailureStore, U: UserOf<A::Credentials>> Authenticator
         }
         match result {
             Err(rejection) => Err(rejection.about(&details)),
-            Ok(granted) => Ok(granted.with_details(details)),
+            Ok(granted) if observe::wants_details() => Ok(granted.with_details(details)),
+            Ok(granted) => Ok(granted),
         }
     }
 
