@@ -198,7 +198,7 @@ impl Precedence {
 /// It also knows which schemes were asked, so that a rejection from inside finds the layer that owns its scheme.
 ///
 /// ```
-/// use tower_authn::{Authenticator, Challenges, Granted, Rejection};
+/// use tower_authn::{Authenticator, Challenges, Granted, Part, Rejection};
 ///
 /// /// Hands everything through, as a wrapper of an authenticator does.
 /// struct Wrapper<A>(A);
@@ -217,6 +217,10 @@ impl Precedence {
 ///
 ///     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges) {
 ///         self.0.challenge(rejection, challenges);
+///     }
+///
+///     fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
+///         self.0.each_part(visit);
 ///     }
 /// }
 /// ```

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use crate::{
     Challenges, Rejection, RejectionKind,
     asked::Asked,
+    observe::{Logging, Waiting},
     respond::{Answer, Respond},
 };
 
@@ -15,6 +16,8 @@ use crate::{
 pub(crate) struct Undrawn {
     pub(crate) rejection: Rejection,
     pub(crate) draft: Draft,
+    pub(crate) logging: Logging,
+    pub(crate) waiting: Waiting,
 }
 
 /// How far the drawing has come. A layer that does not own the rejection's scheme draws a draft, which a layer further
@@ -29,13 +32,20 @@ pub(crate) enum Draft {
 
 /// Makes a response that is to be drawn; as it stands, it is the bare status.
 pub(crate) fn undrawn<B: Default>(rejection: Rejection) -> Response<B> {
-    if rejection.kind() == RejectionKind::Misconfigured {
-        crate::trace::rejected(&rejection, StatusCode::INTERNAL_SERVER_ERROR);
+    let mut logging = Logging::Due;
+    if rejection.kind() == RejectionKind::Misconfigured && !rejection.is_told_by_a_layer() {
+        crate::trace::undrawn(&rejection);
+        logging = Logging::Done;
     }
     let mut response = Response::new(B::default());
     *response.status_mut() = rejection.kind().status(false);
     own_headers(response.headers_mut(), &rejection, &Challenges::default());
-    response.extensions_mut().insert(Undrawn { rejection, draft: Draft::Blank });
+    response.extensions_mut().insert(Undrawn {
+        rejection,
+        draft: Draft::Blank,
+        logging,
+        waiting: Waiting::default(),
+    });
     response
 }
 
@@ -48,7 +58,7 @@ pub(crate) fn draw<B, R: Respond<B>>(
     responder: &R,
 ) -> Response<B> {
     let status = rejection.kind().status(challenges.any());
-    let mut response = responder.respond(&Answer::new(status, rejection.kind(), challenges, asked));
+    let mut response = responder.respond(&Answer::new(status, rejection, challenges, asked));
     let redirects = status == StatusCode::UNAUTHORIZED
         && !asked.is_grpc()
         && matches!(response.status(), StatusCode::FOUND | StatusCode::SEE_OTHER)

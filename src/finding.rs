@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Reason, RejectionKind};
+use crate::{Details, Reason, RejectionKind};
 
 /// What the client would have to bring for the request to pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,11 +39,12 @@ pub struct Finding {
     pub(crate) reason: Reason,
     pub(crate) demand: Option<Demand>,
     pub(crate) cause: Option<Arc<dyn Error + Send + Sync>>,
+    pub(crate) details: Details,
 }
 
 impl Finding {
     pub(crate) const fn new(kind: RejectionKind, reason: Reason) -> Self {
-        Self { scheme: None, kind, reason, demand: None, cause: None }
+        Self { scheme: None, kind, reason, demand: None, cause: None, details: Details::new() }
     }
 
     /// Returns the name of the scheme that found it, or `None` before it is filed under one.
@@ -70,6 +71,11 @@ impl Finding {
     pub fn cause(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.cause.as_deref()
     }
+
+    /// Returns issuer, key and address, as far as they are known.
+    pub fn details(&self) -> &Details {
+        &self.details
+    }
 }
 
 impl fmt::Debug for Finding {
@@ -80,6 +86,7 @@ impl fmt::Debug for Finding {
             .field("reason", &self.reason)
             .field("demand", &self.demand)
             .field("cause", &self.cause)
+            .field("details", &self.details)
             .finish()
     }
 }

@@ -4,7 +4,7 @@ use std::{
     fmt,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -15,6 +15,7 @@ use crate::{
     AuthenticateLayer, Authenticated, Authenticator, Granted, PassedOver, Rejection,
     asked::Asked,
     draw::{Undrawn, add_missing},
+    observe::{Watch, mark},
     respond::Respond,
 };
 
@@ -30,6 +31,7 @@ pin_project! {
     {
         layer: Arc<AuthenticateLayer<A, R>>,
         asked: Asked,
+        watch: Option<Box<Watch>>,
         #[pin]
         state: State<S, S::Future, A::Identity, B>,
     }
@@ -49,20 +51,25 @@ where
     S: Service<Request<B>>,
     A: Authenticator,
 {
-    pub(crate) fn refused(layer: Arc<AuthenticateLayer<A, R>>, asked: Asked, rejection: Rejection) -> Self {
-        Self { layer, asked, state: State::Refused { rejection: Some(rejection) } }
+    pub(crate) fn refused(
+        layer: Arc<AuthenticateLayer<A, R>>,
+        asked: Asked,
+        watch: Option<Box<Watch>>,
+        rejection: Rejection,
+    ) -> Self {
+        Self { layer, asked, watch, state: State::Refused { rejection: Some(rejection) } }
     }
 
     pub(crate) fn validating(
         layer: Arc<AuthenticateLayer<A, R>>,
         asked: Asked,
+        watch: Option<Box<Watch>>,
         credentials: A::Credentials,
-        ready: S,
-        request: Request<B>,
+        waiting: (S, Request<B>),
     ) -> Self {
         let authenticator = Arc::clone(layer.authenticator());
         let validation = Box::pin(async move { authenticator.validate(credentials).await });
-        Self { layer, asked, state: State::Validating { validation, waiting: Some((ready, request)) } }
+        Self { layer, asked, watch, state: State::Validating { validation, waiting: Some(waiting) } }
     }
 }
 
@@ -76,30 +83,50 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        loop {
+        let answer = loop {
             match this.state.as_mut().project() {
                 StateProjection::Refused { rejection } => {
                     let rejection = rejection.take().expect(POLLED_AGAIN);
-                    return Poll::Ready(Ok(this.layer.reject(rejection, this.asked)));
+                    break Poll::Ready(Ok(this.layer.reject(
+                        rejection,
+                        this.asked,
+                        this.watch.as_deref_mut(),
+                    )));
                 }
                 StateProjection::Validating { validation, waiting } => {
-                    let granted = match ready!(validation.as_mut().poll(cx)) {
-                        Ok(granted) => granted,
-                        Err(rejection) => return Poll::Ready(Ok(this.layer.reject(rejection, this.asked))),
+                    let granted = match validation.as_mut().poll(cx) {
+                        Poll::Ready(Ok(granted)) => granted,
+                        Poll::Ready(Err(rejection)) => {
+                            let watch = this.watch.as_deref_mut();
+                            break Poll::Ready(Ok(this.layer.reject(rejection, this.asked, watch)));
+                        }
+                        Poll::Pending => break Poll::Pending,
                     };
                     let (mut service, mut request) = waiting.take().expect(POLLED_AGAIN);
+                    if let Some(watch) = this.watch.as_deref_mut() {
+                        this.layer.hooks().accepted(&granted, watch);
+                        mark(request.extensions_mut());
+                    }
                     let (authenticated, granted) = Authenticated::by(granted);
                     authenticated.insert_into(request.extensions_mut());
                     let inner = service.call(request);
                     this.state.set(State::Calling { inner, granted: Some(granted) });
                 }
                 StateProjection::Calling { inner, granted } => {
-                    let response = ready!(inner.poll(cx))?;
-                    let granted = granted.take().expect(POLLED_AGAIN);
-                    return Poll::Ready(Ok(finish(this.layer, response, granted, this.asked)));
+                    break inner.poll(cx).map_ok(|response| {
+                        let granted = granted.take().expect(POLLED_AGAIN);
+                        finish(this.layer, response, granted, this.asked, this.watch.as_deref())
+                    });
                 }
             }
+        };
+        if let Some(watch) = this.watch.as_deref_mut() {
+            watch.advance(cx);
+            if answer.is_ready() {
+                this.layer.hooks().end(watch);
+            }
         }
+        answer
     }
 }
 
@@ -111,13 +138,14 @@ fn finish<A, R, B>(
     mut response: Response<B>,
     granted: Granted<()>,
     asked: &Asked,
+    watch: Option<&Watch>,
 ) -> Response<B>
 where
     A: Authenticator,
     R: Respond<B>,
 {
     if let Some(undrawn) = response.extensions_mut().remove::<Undrawn>() {
-        response = layer.reject_inner(undrawn, response, granted.schemes(), asked);
+        response = layer.reject_inner(undrawn, response, &granted, asked, watch);
     } else if response.status() == StatusCode::UNAUTHORIZED
         && !response.headers().contains_key(header::WWW_AUTHENTICATE)
     {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::{HeaderName, HeaderValue};
 
-use crate::{Finding, Rejection};
+use crate::{Details, Finding, Rejection, observe::Tried};
 
 /// An identity, the schemes it was granted by, and headers for the response.
 ///
@@ -23,12 +23,27 @@ pub struct Granted<I> {
     pub(crate) schemes: Schemes,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) passed_over: Vec<Finding>,
+    pub(crate) aside: Option<Box<Aside>>,
+}
+
+/// What a grant has for whoever watches. Most have none of it, so that it takes no room in them.
+#[derive(Clone, Default)]
+pub(crate) struct Aside {
+    details: Details,
+    /// What requirements would have decided that only report.
+    reported: Vec<Tried>,
 }
 
 impl<I> Granted<I> {
     /// Grants an identity by a scheme, called by its [name](crate::Scheme::name).
     pub const fn new(identity: I, scheme: &'static str) -> Self {
-        Self { identity, schemes: Schemes::One([scheme]), headers: Vec::new(), passed_over: Vec::new() }
+        Self {
+            identity,
+            schemes: Schemes::One([scheme]),
+            headers: Vec::new(),
+            passed_over: Vec::new(),
+            aside: None,
+        }
     }
 
     /// Adds a header to the response. Where the inner service sets the same header, or a cookie of the same name, its
@@ -38,10 +53,23 @@ impl<I> Granted<I> {
         self
     }
 
+    /// Adds particulars for logs and events, as far as they are not known yet.
+    pub fn with_details(mut self, details: Details) -> Self {
+        let aside = self.aside.get_or_insert_default();
+        aside.details = std::mem::take(&mut aside.details).or(details);
+        self
+    }
+
     /// Replaces the identity.
     pub fn map<T>(self, f: impl FnOnce(I) -> T) -> Granted<T> {
-        let Self { identity, schemes, headers, passed_over } = self;
-        Granted { identity: f(identity), schemes, headers, passed_over }
+        let (Granted { schemes, headers, passed_over, aside, .. }, identity) = self.split();
+        Granted { identity: f(identity), schemes, headers, passed_over, aside }
+    }
+
+    /// Takes the identity out.
+    pub(crate) fn split(self) -> (Granted<()>, I) {
+        let Self { identity, schemes, headers, passed_over, aside } = self;
+        (Granted { identity: (), schemes, headers, passed_over, aside }, identity)
     }
 
     /// Returns the identity.
@@ -61,14 +89,33 @@ impl<I> Granted<I> {
         self.headers.append(&mut headers);
     }
 
+    pub(crate) fn details(&self) -> &Details {
+        static NONE: Details = Details::new();
+        self.aside.as_ref().map_or(&NONE, |aside| &aside.details)
+    }
+
+    pub(crate) fn reported(&self) -> &[Tried] {
+        self.aside.as_ref().map_or(&[], |aside| &aside.reported)
+    }
+
+    pub(crate) fn report(&mut self, tried: Tried) {
+        self.aside.get_or_insert_default().reported.push(tried);
+    }
+
     /// Grants `None` to who brought nothing.
     pub(crate) fn nobody() -> Granted<Option<I>> {
-        Granted { identity: None, schemes: Schemes::None, headers: Vec::new(), passed_over: Vec::new() }
+        Granted {
+            identity: None,
+            schemes: Schemes::None,
+            headers: Vec::new(),
+            passed_over: Vec::new(),
+            aside: None,
+        }
     }
 
     /// Joins two grants that were demanded together.
     pub(crate) fn and<J>(self, mut other: Granted<J>) -> Granted<(I, J)> {
-        let Self { identity, schemes, mut headers, mut passed_over } = self;
+        let Self { identity, schemes, mut headers, mut passed_over, aside } = self;
         headers.append(&mut other.headers);
         passed_over.append(&mut other.passed_over);
         Granted {
@@ -76,6 +123,20 @@ impl<I> Granted<I> {
             schemes: schemes.and(&other.schemes),
             headers,
             passed_over,
+            aside: Aside::join(aside, other.aside),
+        }
+    }
+}
+
+impl Aside {
+    fn join(one: Option<Box<Self>>, other: Option<Box<Self>>) -> Option<Box<Self>> {
+        match (one, other) {
+            (Some(mut one), Some(mut other)) => {
+                one.details = std::mem::take(&mut one.details).or(other.details);
+                one.reported.append(&mut other.reported);
+                Some(one)
+            }
+            (one, other) => one.or(other),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{any::type_name, fmt, ops::Deref};
 
 use http::Extensions;
 
-use crate::{Granted, Reason, Rejection, granted::Schemes};
+use crate::{Granted, Reason, Rejection, granted::Schemes, observe};
 
 /// The identity of an authenticated request. Only the layer makes one, so that whoever holds it need not check again.
 ///
@@ -32,8 +32,8 @@ pub struct Authenticated<I> {
 impl<I> Authenticated<I> {
     /// Splits a grant into what goes to the inner service and what waits for its response.
     pub(crate) fn by(granted: Granted<I>) -> (Self, Granted<()>) {
-        let Granted { identity, schemes, headers, passed_over } = granted;
-        let rest = Granted { identity: (), schemes: schemes.clone(), headers, passed_over };
+        let Granted { identity, schemes, headers, passed_over, aside } = granted;
+        let rest = Granted { identity: (), schemes: schemes.clone(), headers, passed_over, aside };
         (Self { identity, schemes }, rest)
     }
 
@@ -72,14 +72,16 @@ impl<I: Clone + Send + Sync + 'static> Authenticated<I> {
         if let Some(found) = extensions.get::<Authenticated<Option<I>>>() {
             return Ok(found.clone().transpose());
         }
-        match extensions.get::<Self>() {
-            Some(found) => Ok(Some(found.clone())),
-            None => Err(Rejection::misconfigured(format!(
-                "no AuthenticateLayer that grants `{}` is around this service; add it outside, or correct the type",
-                type_name::<I>()
-            ))
-            .with_reason(Reason::LayerMissing)),
+        if let Some(found) = extensions.get::<Self>() {
+            return Ok(Some(found.clone()));
         }
+        let rejection = Rejection::misconfigured(format!(
+            "no AuthenticateLayer that grants `{}` is around this service; add it outside, or correct the type",
+            type_name::<I>()
+        ));
+        let rejection = rejection.with_reason(Reason::LayerMissing);
+        // A layer that grants something else is around, and tells of it.
+        Err(if observe::is_around(extensions) { rejection.told_by_a_layer() } else { rejection })
     }
 }
 

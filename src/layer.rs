@@ -6,11 +6,12 @@ use http::{Extensions, Uri, request::Parts};
 use tower_layer::Layer;
 
 use crate::{
-    Authenticate, Authenticator, Challenges, Rejection,
+    Authenticate, Authenticator, Challenges, ConfigurationWarning, Granted, Inspection, Rejection,
     asked::Asked,
     challenge::BasicForScripts,
     draw::{Draft, Undrawn, draw, draw_over},
-    respond::{Negotiate, Respond},
+    observe::{Hooks, Logging, Watch},
+    respond::{Answer, Negotiate, Respond},
 };
 
 /// Authenticates every request to a service, whatever the schemes, and answers all others alike.
@@ -34,6 +35,9 @@ pub struct AuthenticateLayer<A, R = Negotiate> {
     bare_401: Bare401,
     basic: BasicForScripts,
     target: Option<TargetFrom>,
+    /// Kept from where `A` is known to be an authenticator, so that the layer asks nothing of it to wrap a service.
+    inspect: fn(&A) -> Inspection,
+    hooks: Arc<Hooks>,
 }
 
 /// Finds a request's target as it was before a router took a prefix off.
@@ -50,11 +54,13 @@ impl<A: Authenticator> AuthenticateLayer<A> {
     /// Makes a layer that answers as the client [prefers](Negotiate): a page, a problem document or plain text.
     pub fn new(authenticator: A) -> Self {
         Self {
+            hooks: Arc::new(Hooks::of(&authenticator)),
             authenticator: Arc::new(authenticator),
             responder: Arc::new(Negotiate),
             bare_401: Bare401::Completed,
             basic: BasicForScripts::Hidden,
             target: None,
+            inspect: Inspection::of,
         }
     }
 }
@@ -62,8 +68,16 @@ impl<A: Authenticator> AuthenticateLayer<A> {
 impl<A, R> AuthenticateLayer<A, R> {
     /// Lets something else draw the answers. It draws the body; status and challenges stay the layer's.
     pub fn respond_with<T>(self, responder: T) -> AuthenticateLayer<A, T> {
-        let Self { authenticator, bare_401, basic, target, .. } = self;
-        AuthenticateLayer { authenticator, responder: Arc::new(responder), bare_401, basic, target }
+        let Self { authenticator, bare_401, basic, target, inspect, hooks, .. } = self;
+        AuthenticateLayer {
+            authenticator,
+            responder: Arc::new(responder),
+            bare_401,
+            basic,
+            target,
+            inspect,
+            hooks,
+        }
     }
 
     /// Leaves a 401 of the inner service as it is, even if it has no challenge. By default the challenges are added,
@@ -101,6 +115,28 @@ impl<A, R> AuthenticateLayer<A, R> {
             None => Asked::of(head),
         }
     }
+
+    /// Returns what is legal about the configuration, and hardly meant, as it is now: that an issuer cannot be reached, for
+    /// example, is only known once its keys were asked for.
+    ///
+    /// All of it is logged as well (feature `tracing`), at warn, when the layer first wraps a service. Let a health check ask
+    /// again.
+    ///
+    /// ```
+    /// use tower_authn::{AuthenticateLayer, Scheme, Users, scheme::Basic};
+    ///
+    /// let layer = AuthenticateLayer::new(Basic::new("files").validated_by(Users::<u32>::new()));
+    /// for warning in layer.check() {
+    ///     eprintln!("{warning}"); // what is wrong, and what to do about it
+    /// }
+    /// ```
+    pub fn check(&self) -> Vec<ConfigurationWarning> {
+        let mut inspection = (self.inspect)(&self.authenticator);
+        if let Some(shadow) = &self.hooks.shadow {
+            shadow.inspect(&mut inspection);
+        }
+        inspection.into_warnings()
+    }
 }
 
 // ===== what the service and its future ask of the layer =====
@@ -110,30 +146,47 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         &self.authenticator
     }
 
-    /// Draws a rejection of this layer's own authenticator.
-    pub(crate) fn reject<B>(&self, rejection: Rejection, asked: &Asked) -> http::Response<B>
-    where
-        R: Respond<B>,
-    {
-        let challenges = Challenges::offered(&*self.authenticator, &rejection);
-        let mut response = self.draw(&rejection, challenges, asked);
-        crate::trace::rejected(&rejection, response.status());
-        response.extensions_mut().insert(rejection);
-        response
+    pub(crate) fn hooks(&self) -> &Hooks {
+        &self.hooks
     }
 
-    /// Draws a rejection from inside, unless another layer has more to say.
-    pub(crate) fn reject_inner<B>(
+    pub(crate) fn hooks_mut(&mut self) -> &mut Hooks {
+        Arc::make_mut(&mut self.hooks)
+    }
+
+    /// Draws a rejection of this layer's own authenticator.
+    pub(crate) fn reject<B>(
         &self,
-        undrawn: Undrawn,
-        inner: http::Response<B>,
-        schemes: &[&'static str],
+        mut rejection: Rejection,
         asked: &Asked,
+        watch: Option<&mut Watch>,
     ) -> http::Response<B>
     where
         R: Respond<B>,
     {
-        let rejection = undrawn.rejection.found_by_all(schemes);
+        self.hooks.identify(&mut rejection, watch.as_deref());
+        let challenges = Challenges::offered(&*self.authenticator, &rejection);
+        let mut response = self.draw(&rejection, challenges, asked);
+        if let Some(watch) = watch {
+            self.hooks.rejected(&rejection, response.status(), watch);
+        }
+        response.extensions_mut().insert(rejection);
+        response
+    }
+
+    /// Draws a rejection from inside, unless another layer has more to say. The last layer that could draw it tells of it.
+    pub(crate) fn reject_inner<B>(
+        &self,
+        undrawn: Undrawn,
+        inner: http::Response<B>,
+        granted: &Granted<()>,
+        asked: &Asked,
+        watch: Option<&Watch>,
+    ) -> http::Response<B>
+    where
+        R: Respond<B>,
+    {
+        let mut rejection = undrawn.rejection.found_by_all(granted.schemes());
         let challenges = Challenges::offered(&*self.authenticator, &rejection);
         let draft = if challenges.own(&rejection) {
             Draft::Final
@@ -142,17 +195,32 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         } else {
             Draft::Unchallenged
         };
-        let mut response = inner;
+        let (mut response, mut logging, mut waiting) = (inner, undrawn.logging, undrawn.waiting);
         if draft > undrawn.draft {
+            if rejection.id().is_none() {
+                self.hooks.identify(&mut rejection, watch);
+                // What was logged before, for want of a layer, is logged again with the id that the client sees.
+                logging = if rejection.id().is_some() { Logging::Due } else { logging };
+            }
             let mut drawn = self.draw(&rejection, challenges, asked);
             drawn.extensions_mut().insert(rejection.clone());
             response = draw_over(response, drawn);
-            if undrawn.draft == Draft::Blank && rejection.kind() != crate::RejectionKind::Misconfigured {
-                crate::trace::rejected(&rejection, response.status());
+        }
+        let draft = draft.max(undrawn.draft);
+        match watch {
+            Some(watch) if draft == Draft::Final || watch.is_outermost() => {
+                let due = (logging, std::mem::take(&mut waiting));
+                self.hooks.rejected_inside(&rejection, response.status(), watch, granted.details(), due);
+                logging = Logging::Done;
             }
+            Some(watch) => {
+                let status = response.status();
+                waiting.add(&self.hooks, &rejection, status, granted.details(), watch, logging);
+            }
+            None => {}
         }
         if draft < Draft::Final {
-            response.extensions_mut().insert(Undrawn { rejection, draft: draft.max(undrawn.draft) });
+            response.extensions_mut().insert(Undrawn { rejection, draft, logging, waiting });
         }
         response
     }
@@ -170,6 +238,13 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         }
     }
 
+    /// Draws nothing but what the protocol prescribes.
+    pub(crate) fn draft(&self, rejection: &Rejection, asked: &Asked) -> http::Response<()> {
+        let mut challenges = Challenges::offered(&*self.authenticator, rejection);
+        challenges.fit(rejection, asked, self.basic);
+        draw(rejection, &challenges, asked, &|_: &Answer<'_>| http::Response::new(()))
+    }
+
     fn draw<B>(&self, rejection: &Rejection, mut challenges: Challenges, asked: &Asked) -> http::Response<B>
     where
         R: Respond<B>,
@@ -185,6 +260,10 @@ impl<S, A, R> Layer<S> for AuthenticateLayer<A, R> {
     type Service = Authenticate<S, A, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
+        #[cfg(feature = "tracing")]
+        if self.hooks.warns_now() {
+            self.check().iter().for_each(crate::trace::warned);
+        }
         Authenticate::new(inner, Arc::new(self.clone()))
     }
 }
@@ -194,6 +273,7 @@ impl<A, R> Clone for AuthenticateLayer<A, R> {
         Self {
             authenticator: Arc::clone(&self.authenticator),
             responder: Arc::clone(&self.responder),
+            hooks: Arc::clone(&self.hooks),
             ..*self
         }
     }
@@ -206,6 +286,7 @@ impl<A, R> fmt::Debug for AuthenticateLayer<A, R> {
             .field("responder", &type_name::<R>())
             .field("bare_401", &self.bare_401)
             .field("basic_for_scripts", &self.basic)
+            .field("hooks", &self.hooks)
             .finish_non_exhaustive()
     }
 }

@@ -50,6 +50,7 @@
 //! | turned away | [`Rejection`] with its [`RejectionKind`] for the client, and its [`Finding`]s, [`Reason`]s and causes for the operator; [`PassedOver`] on accepted requests |
 //! | what is asked for | [`Challenge`], [`Realm`], [`Demand`] |
 //! | [`respond`] | how it is drawn: [`Negotiate`](respond::Negotiate), [`ProblemJson`](respond::ProblemJson), [`Html`](respond::Html), [`Plain`](respond::Plain), [`Empty`](respond::Empty), [`Redirect`](respond::Redirect), closures, the trait [`Respond`]; [`Unauthorized`] where no layer is around |
+//! | operating | [`observe`], [`explain`], [`check`](AuthenticateLayer::check) and its [`ConfigurationWarning`]s, [`inspect`]; the [manual](manual::operating) |
 //! | time | [`Clock`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr))]
@@ -60,13 +61,18 @@ pub mod authenticator;
 mod axum;
 mod challenge;
 mod clock;
+mod details;
 mod draw;
+pub mod explain;
 mod finding;
 mod future;
 mod granted;
 mod identity;
+pub mod inspect;
 mod layer;
 pub mod manual;
+mod metrics;
+pub mod observe;
 mod realm;
 mod reason;
 mod rejection;
@@ -75,6 +81,8 @@ pub mod scheme;
 mod service;
 #[cfg(feature = "session")]
 pub mod store;
+#[cfg(any(feature = "jwt", feature = "passwords"))]
+mod tally;
 pub mod throttle;
 mod trace;
 pub mod validator;
@@ -85,11 +93,14 @@ pub use challenge::{Challenge, ChallengeBuilder, ChallengeError, Challenges};
 pub use clock::Clock;
 #[cfg(any(test, feature = "testing"))]
 pub use clock::ManualClock;
+pub use details::Details;
 pub use finding::{Demand, Finding};
 pub use future::ResponseFuture;
 pub use granted::{Granted, PassedOver};
 pub use identity::Authenticated;
+pub use inspect::{ConfigurationWarning, Inspection, Part};
 pub use layer::AuthenticateLayer;
+pub use observe::Observe;
 pub use realm::{IntoRealm, Realm, RealmError};
 pub use reason::Reason;
 pub use rejection::{Rejection, RejectionKind};

@@ -4,7 +4,7 @@ use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
-use crate::{Demand, Finding, Reason};
+use crate::{Demand, Details, Finding, Reason};
 
 /// What the client is told about a request that was turned away. The order is the rank: where several schemes refuse,
 /// the first in this list answers.
@@ -108,6 +108,15 @@ pub struct Rejection {
     findings: Vec<Finding>,
     headers: Vec<(HeaderName, HeaderValue)>,
     retry_after: Option<Duration>,
+    id: Option<Arc<str>>,
+    teller: Teller,
+}
+
+/// Who writes a mistake in the set-up to the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Teller {
+    Nobody,
+    Layer,
 }
 
 /// How long a client is asked to wait for what is down.
@@ -118,7 +127,14 @@ impl Rejection {
     ///
     /// With a reason it is a dead credential that counts as none, such as an expired session.
     pub const fn missing() -> Self {
-        Self { kind: RejectionKind::Missing, findings: Vec::new(), headers: Vec::new(), retry_after: None }
+        Self {
+            kind: RejectionKind::Missing,
+            findings: Vec::new(),
+            headers: Vec::new(),
+            retry_after: None,
+            id: None,
+            teller: Teller::Nobody,
+        }
     }
 
     /// Credentials that cannot be read. The client sees 400, with `error="invalid_request"` on Bearer.
@@ -190,6 +206,13 @@ impl Rejection {
         self
     }
 
+    /// Adds particulars for logs and events, such as the issuer; the client does not see them.
+    pub fn with_details(mut self, details: Details) -> Self {
+        let last = self.last_finding();
+        last.details = details.or(std::mem::take(&mut last.details));
+        self
+    }
+
     /// Adds a header to the answer, for example a `Set-Cookie` that expires a dead cookie.
     ///
     /// Headers that the layer owns, such as `WWW-Authenticate`, are the layer's all the same.
@@ -222,10 +245,14 @@ impl Rejection {
 
     /// Returns the reason that ranks highest.
     pub fn reason(&self) -> Reason {
-        self.findings
-            .iter()
-            .min_by_key(|finding| finding.kind)
-            .map_or(Reason::Missing, |finding| finding.reason)
+        self.first().map_or(Reason::Missing, |finding| finding.reason)
+    }
+
+    /// Returns the id that links the answer with the log, once a layer that [correlates] has drawn it.
+    ///
+    /// [correlates]: crate::AuthenticateLayer::correlate
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
     }
 
     /// Returns how long the client is asked to wait.
@@ -266,6 +293,42 @@ impl Rejection {
     pub(crate) fn is_absence(&self) -> bool {
         self.kind == RejectionKind::Missing
             && self.findings.iter().all(|finding| finding.reason != Reason::Incomplete)
+    }
+
+    /// The finding that ranks highest.
+    pub(crate) fn first(&self) -> Option<&Finding> {
+        self.findings.iter().min_by_key(|finding| finding.kind)
+    }
+
+    /// The particulars of the finding that ranks highest, completed by those of the others.
+    pub(crate) fn details(&self) -> Details {
+        let first = self.first().map(|finding| finding.details.clone()).unwrap_or_default();
+        self.findings.iter().fold(first, |details, finding| details.or(finding.details.clone()))
+    }
+
+    /// Completes the particulars of all findings.
+    pub(crate) fn about(mut self, details: &Details) -> Self {
+        for finding in &mut self.findings {
+            finding.details = std::mem::take(&mut finding.details).or(details.clone());
+        }
+        self
+    }
+
+    pub(crate) fn shared_id(&self) -> Option<Arc<str>> {
+        self.id.clone()
+    }
+
+    pub(crate) fn identify(&mut self, id: impl FnOnce() -> Arc<str>) {
+        self.id.get_or_insert_with(id);
+    }
+
+    pub(crate) fn told_by_a_layer(mut self) -> Self {
+        self.teller = Teller::Layer;
+        self
+    }
+
+    pub(crate) fn is_told_by_a_layer(&self) -> bool {
+        self.teller == Teller::Layer
     }
 
     pub(crate) fn found_by_all(mut self, schemes: &[&'static str]) -> Self {

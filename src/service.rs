@@ -68,15 +68,17 @@ where
         let (mut head, body) = request.into_parts();
         let asked = self.layer.asked(&head);
         let layer = Arc::clone(&self.layer);
+        let watch = layer.hooks().watch(&head);
         match layer.authenticator().extract(&mut head) {
             Ok(Some(credentials)) => {
                 // The service that is ready goes with the call, the clone stays.
                 let clone = self.inner.clone();
                 let ready = std::mem::replace(&mut self.inner, clone);
-                ResponseFuture::validating(layer, asked, credentials, ready, Request::from_parts(head, body))
+                let request = Request::from_parts(head, body);
+                ResponseFuture::validating(layer, asked, watch, credentials, (ready, request))
             }
-            Ok(None) => ResponseFuture::refused(layer, asked, crate::Rejection::missing()),
-            Err(rejection) => ResponseFuture::refused(layer, asked, rejection),
+            Ok(None) => ResponseFuture::refused(layer, asked, watch, crate::Rejection::missing()),
+            Err(rejection) => ResponseFuture::refused(layer, asked, watch, rejection),
         }
     }
 }

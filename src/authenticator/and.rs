@@ -1,6 +1,6 @@
 use http::request::Parts;
 
-use crate::{Authenticator, Challenges, Granted, Reason, Rejection};
+use crate::{Authenticator, Challenges, Granted, Part, Reason, Rejection};
 
 /// Demands both of two: what [`Authenticator::and`] makes.
 ///
@@ -66,6 +66,11 @@ impl<A: Authenticator, B: Authenticator> Authenticator for And<A, B> {
         };
         challenges.append(if first_offers { first } else { first.silent() });
         challenges.append(if second_offers { second } else { second.silent() });
+    }
+
+    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
+        self.first.each_part(visit);
+        self.second.each_part(visit);
     }
 }
 

@@ -2,7 +2,7 @@ use std::fmt;
 
 use http::request::Parts;
 
-use crate::{Authenticator, Challenges, Granted, Rejection};
+use crate::{Authenticator, Challenges, Granted, Part, Rejection};
 
 /// Replaces the identity by what an async function finds for it: what [`Authenticator::and_then`] makes.
 ///
@@ -43,10 +43,10 @@ where
     }
 
     async fn validate(&self, credentials: A::Credentials) -> Result<Granted<T>, Rejection> {
-        let Granted { identity, schemes, headers, passed_over } = self.inner.validate(credentials).await?;
-        let file = |rejection: Rejection| rejection.found_by_all(schemes.as_slice());
+        let (granted, identity) = self.inner.validate(credentials).await?.split();
+        let file = |rejection: Rejection| rejection.found_by_all(granted.schemes()).about(granted.details());
         match (self.f)(identity).await {
-            Ok(Some(identity)) => Ok(Granted { identity, schemes, headers, passed_over }),
+            Ok(Some(identity)) => Ok(granted.map(|()| identity)),
             Ok(None) => Err(file(Rejection::invalid())),
             Err(rejection) => Err(file(rejection)),
         }
@@ -54,6 +54,10 @@ where
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges) {
         self.inner.challenge(rejection, challenges);
+    }
+
+    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
+        self.inner.each_part(visit);
     }
 }
 

@@ -3,7 +3,7 @@ use std::{error::Error, fmt};
 use http::request::Parts;
 
 use super::or::{Extracted, attempt};
-use crate::{Authenticator, Challenges, Granted, Rejection};
+use crate::{Authenticator, Challenges, Granted, Part, Rejection};
 
 /// Accepts what any of a list accepts, in order: [`or`](Authenticator::or) for a list that is only known at run time.
 ///
@@ -89,5 +89,9 @@ impl<A: Authenticator> Authenticator for AnyOf<A> {
         for authenticator in &self.0 {
             authenticator.challenge(rejection, challenges);
         }
+    }
+
+    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
+        self.0.iter().for_each(|authenticator| authenticator.each_part(visit));
     }
 }

@@ -2,7 +2,7 @@ use std::{any::Any, fmt, pin::Pin, sync::Arc};
 
 use http::request::Parts;
 
-use crate::{Authenticator, Challenges, Granted, Rejection};
+use crate::{Authenticator, Challenges, Granted, Part, Rejection};
 
 /// An authenticator whose type is hidden: what [`Authenticator::boxed`] makes.
 ///
@@ -22,6 +22,7 @@ trait Erased<I>: Send + Sync {
     fn extract(&self, head: &mut Parts) -> Result<Option<BoxCredentials>, Rejection>;
     fn validate(&self, credentials: BoxCredentials) -> Validation<'_, I>;
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges);
+    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>));
 }
 
 type Validation<'a, I> = Pin<Box<dyn Future<Output = Result<Granted<I>, Rejection>> + Send + 'a>>;
@@ -43,6 +44,10 @@ impl<A: Authenticator> Erased<A::Identity> for A {
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges) {
         Authenticator::challenge(self, rejection, challenges);
+    }
+
+    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
+        Authenticator::each_part(self, visit);
     }
 }
 
@@ -66,6 +71,10 @@ impl<I: Clone + Send + Sync + 'static> Authenticator for BoxAuthenticator<I> {
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges) {
         self.0.challenge(rejection, challenges);
+    }
+
+    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
+        self.0.each_part(visit);
     }
 
     fn boxed(self) -> Self {

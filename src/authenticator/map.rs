@@ -2,7 +2,7 @@ use std::fmt;
 
 use http::request::Parts;
 
-use crate::{Authenticator, Challenges, Granted, Rejection};
+use crate::{Authenticator, Challenges, Granted, Part, Rejection};
 
 /// Replaces the identity: what [`Authenticator::map`] makes.
 ///
@@ -44,6 +44,10 @@ where
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges) {
         self.inner.challenge(rejection, challenges);
+    }
+
+    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
+        self.inner.each_part(visit);
     }
 }
 

@@ -3,7 +3,7 @@
 use http::request::Parts;
 
 use crate::{
-    Challenges, Granted, Rejection,
+    Challenges, Granted, Part, Rejection,
     throttle::{FailureStore, Throttle, Throttled},
 };
 
@@ -15,6 +15,7 @@ mod map;
 mod optional;
 mod or;
 mod require;
+mod require_report_only;
 mod validated_by;
 
 pub use and::And;
@@ -25,6 +26,7 @@ pub use map::Map;
 pub use optional::Optional;
 pub use or::{Or, OrCredentials};
 pub use require::{RequireFuture, RequireLayer, Required, RequiredService, Verdict};
+pub use require_report_only::RequiredReportOnly;
 pub use validated_by::ValidatedBy;
 
 /// Finds credentials, validates them, and knows what to ask for: what an [`AuthenticateLayer`](crate::AuthenticateLayer) runs.
@@ -72,6 +74,12 @@ pub trait Authenticator: Send + Sync + 'static {
     /// Adds, for every scheme, what it has to offer to a client that was turned away. A scheme without a challenge
     /// adds its name with `None`.
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges);
+
+    /// Shows every scheme with its validator, in the order in which they are tried. Whatever looks at a stack, such as
+    /// [`check`](crate::AuthenticateLayer::check), sees what is shown here; a wrapper hands it through.
+    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
+        let _ = visit;
+    }
 
     /// Accepts what either accepts, trying this one first.
     ///
@@ -134,6 +142,19 @@ pub trait Authenticator: Send + Sync + 'static {
         V: Verdict,
     {
         Required::new(self, requirement)
+    }
+
+    /// Reports which identities would not meet a requirement, and lets them in all the same: to try one out before it counts.
+    ///
+    /// Of a request that is let in, observers, the log and metrics get the verdict, apart from the decision; see
+    /// [`Report`](crate::observe::Report).
+    fn require_report_only<F, V>(self, requirement: F) -> RequiredReportOnly<Self, F>
+    where
+        Self: Sized,
+        F: Fn(&Self::Identity) -> V + Send + Sync + 'static,
+        V: Verdict,
+    {
+        RequiredReportOnly::new(self, requirement)
     }
 
     /// Turns requests away before they are validated, whose sender failed too often (429); see [`Throttle`].

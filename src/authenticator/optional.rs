@@ -1,7 +1,7 @@
 use http::request::Parts;
 
 use super::or::Extracted;
-use crate::{Authenticator, Challenges, Granted, Rejection};
+use crate::{Authenticator, Challenges, Granted, Part, Rejection};
 
 /// Lets requests without credentials pass as `None`: what [`Authenticator::optional`] makes.
 ///
@@ -53,5 +53,9 @@ impl<A: Authenticator> Authenticator for Optional<A> {
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges) {
         self.0.challenge(rejection, challenges);
+    }
+
+    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
+        self.0.each_part(visit);
     }
 }

@@ -1,6 +1,6 @@
 use http::request::Parts;
 
-use crate::{Authenticator, Challenges, Granted, Rejection};
+use crate::{Authenticator, Challenges, Granted, Part, Rejection};
 
 /// Accepts what either of two accepts: what [`Authenticator::or`] makes.
 ///
@@ -67,6 +67,11 @@ where
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges) {
         self.first.challenge(rejection, challenges);
         self.second.challenge(rejection, challenges);
+    }
+
+    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
+        self.first.each_part(visit);
+        self.second.each_part(visit);
     }
 }
 

@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{Authenticated, Authenticator, Challenges, Granted, Rejection, draw};
+use crate::{Authenticated, Authenticator, Challenges, Granted, Part, Rejection, draw};
 
 /// What a requirement decides: `bool`, where `false` is [`Rejection::insufficient`], or `Result<(), Rejection>`.
 #[diagnostic::on_unimplemented(
@@ -81,12 +81,16 @@ where
         let granted = self.inner.validate(credentials).await?;
         match (self.requirement)(granted.identity()).verdict() {
             Ok(()) => Ok(granted),
-            Err(rejection) => Err(rejection.found_by_all(granted.schemes())),
+            Err(rejection) => Err(rejection.found_by_all(granted.schemes()).about(granted.details())),
         }
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges) {
         self.inner.challenge(rejection, challenges);
+    }
+
+    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
+        self.inner.each_part(visit);
     }
 }
 

@@ -27,6 +27,9 @@ pub mod csrf {}
 #[doc = include_str!("jwt.md")]
 pub mod jwt {}
 
+#[doc = include_str!("operating.md")]
+pub mod operating {}
+
 #[doc = include_str!("extending.md")]
 pub mod extending {}
 

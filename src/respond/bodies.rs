@@ -20,6 +20,17 @@ impl Bodies {
         let fits = |(kind, status, _): &&(_, _, _)| *kind == answer.kind && *status == answer.status;
         self.0.iter().find(fits).map_or_else(Bytes::new, |(_, _, body)| body.clone())
     }
+
+    /// The same with what names the answer's id, if it has one, before the last occurrence of a mark.
+    pub(super) fn with_id(&self, answer: &Answer<'_>, mark: &str, render: impl Fn(&str) -> String) -> Bytes {
+        let body = self.of(answer);
+        let Some(id) = answer.id else { return body };
+        let text = String::from_utf8_lossy(&body);
+        match text.rsplit_once(mark) {
+            Some((before, after)) => Bytes::from([before, &render(id), mark, after].concat()),
+            None => body,
+        }
+    }
 }
 
 const KINDS: [RejectionKind; 10] = [

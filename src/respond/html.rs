@@ -5,11 +5,11 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use sha2::{Digest as _, Sha256};
 
-use super::{Answer, Respond, bodies::Bodies, sentence, with_body};
+use super::{Answer, QUOTE, Respond, bodies::Bodies, sentence, with_body};
 use crate::RejectionKind;
 
-/// Draws a small page that tells a person what to do. It is the same for everybody: nothing of the request is in it,
-/// and its content security policy allows its own style and nothing else.
+/// Draws a small page that tells a person what to do. It is the same for everybody, but for the id of a layer that
+/// [correlates](crate::AuthenticateLayer::correlate): nothing of the request is in it, and its content security policy allows its own style and nothing else.
 ///
 /// ```
 /// use tower_authn::{AuthenticateLayer, Scheme, Users, respond, scheme::Basic};
@@ -24,7 +24,8 @@ pub struct Html;
 #[diagnostic::do_not_recommend]
 impl<B: From<Bytes>> Respond<B> for Html {
     fn respond(&self, answer: &Answer<'_>) -> Response<B> {
-        let mut response = with_body(answer, "text/html; charset=utf-8", PAGES.of(answer));
+        let mut response =
+            with_body(answer, "text/html; charset=utf-8", PAGES.with_id(answer, "</main>", quote));
         let headers = response.headers_mut();
         if headers.contains_key(header::CONTENT_TYPE) {
             headers.insert(header::CONTENT_SECURITY_POLICY, POLICY.clone());
@@ -33,6 +34,11 @@ impl<B: From<Bytes>> Respond<B> for Html {
         }
         response
     }
+}
+
+/// The id needs no escaping: letters, digits, `.`, `_` and `-`.
+fn quote(id: &str) -> String {
+    format!("<p class=\"status\">{QUOTE} <code>{id}</code></p>\n")
 }
 
 static PAGES: LazyLock<Bodies> = LazyLock::new(|| Bodies::rendered(page));
@@ -54,7 +60,7 @@ main{box-sizing:border-box;width:min(36rem,100%);padding:2rem;background:var(--c
 h1{margin:0 0 .75rem;font-size:1.5rem;line-height:1.25}\
 p{margin:0 0 .75rem}li{margin:.25rem 0}ul{margin:0 0 1rem;padding-left:1.25rem}\
 .status{margin:0 0 .5rem;color:var(--soft);font-size:.875rem}\
-a{color:var(--link)}";
+a{color:var(--link)}code{overflow-wrap:anywhere}";
 
 fn page(kind: RejectionKind, status: StatusCode) -> String {
     let (heading, steps) = words(kind);

@@ -8,7 +8,7 @@ use std::fmt;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
-use crate::{Asked, Challenge, Challenges, RejectionKind};
+use crate::{Asked, Challenge, Challenges, Rejection, RejectionKind};
 
 pub(crate) mod accept;
 mod bodies;
@@ -69,16 +69,17 @@ pub struct Answer<'a> {
     kind: RejectionKind,
     challenges: &'a Challenges,
     asked: &'a Asked,
+    id: Option<&'a str>,
 }
 
 impl<'a> Answer<'a> {
     pub(crate) fn new(
         status: StatusCode,
-        kind: RejectionKind,
+        rejection: &'a Rejection,
         challenges: &'a Challenges,
         asked: &'a Asked,
     ) -> Self {
-        Self { status, kind, challenges, asked }
+        Self { status, kind: rejection.kind(), challenges, asked, id: rejection.id() }
     }
 
     /// Returns the status that the answer will have.
@@ -101,6 +102,12 @@ impl<'a> Answer<'a> {
         self.asked
     }
 
+    /// Returns the id by which the operator finds the answer's line in the log, if the layer
+    /// [correlates](crate::AuthenticateLayer::correlate): letters, digits, `.`, `_` and `-`.
+    pub fn id(&self) -> Option<&str> {
+        self.id
+    }
+
     fn sentence(&self) -> &'static str {
         sentence(self.kind)
     }
@@ -111,6 +118,9 @@ impl fmt::Display for Answer<'_> {
         f.write_str(self.sentence())
     }
 }
+
+/// What introduces the id.
+const QUOTE: &str = "If you ask for help, quote this:";
 
 /// What the client is to do.
 const fn sentence(kind: RejectionKind) -> &'static str {

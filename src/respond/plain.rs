@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use http::Response;
 
-use super::{Answer, Respond, with_body};
+use super::{Answer, QUOTE, Respond, with_body};
 
 /// Draws the answer's sentence as plain text.
 ///
@@ -18,6 +18,11 @@ pub struct Plain;
 #[diagnostic::do_not_recommend]
 impl<B: From<Bytes>> Respond<B> for Plain {
     fn respond(&self, answer: &Answer<'_>) -> Response<B> {
-        with_body(answer, "text/plain; charset=utf-8", Bytes::from_static(answer.sentence().as_bytes()))
+        let sentence = answer.sentence();
+        let body = match answer.id() {
+            Some(id) => Bytes::from(format!("{sentence}\n{QUOTE} {id}\n")),
+            None => Bytes::from_static(sentence.as_bytes()),
+        };
+        with_body(answer, "text/plain; charset=utf-8", body)
     }
 }

@@ -4,9 +4,13 @@ use bytes::Bytes;
 use http::Response;
 
 use super::{Answer, Respond, bodies::Bodies, sentence, with_body};
+use crate::observe::is_uuid;
 
 /// Draws a problem document (RFC 9457): `type`, `title`, `status`, `detail`, and as an extension `kind`, the stable
-/// name of the [kind of rejection](crate::RejectionKind::as_str).
+/// name of the [kind of rejection](crate::RejectionKind::as_str). A layer that [correlates] adds `instance`, a URN with the
+/// id: `urn:uuid:…`, or `urn:request:…` where the id is no UUID.
+///
+/// [correlates]: crate::AuthenticateLayer::correlate
 ///
 /// ```json
 /// {"type":"about:blank","title":"Unauthorized","status":401,"detail":"This needs credentials. …","kind":"missing"}
@@ -35,9 +39,15 @@ static DOCUMENTS: LazyLock<Bodies> = LazyLock::new(|| {
     })
 });
 
+/// The id needs no escaping: letters, digits, `.`, `_` and `-`.
+fn instance(id: &str) -> String {
+    let name = if is_uuid(id) { "uuid" } else { "request" };
+    format!(r#","instance":"urn:{name}:{id}""#)
+}
+
 #[diagnostic::do_not_recommend]
 impl<B: From<Bytes>> Respond<B> for ProblemJson {
     fn respond(&self, answer: &Answer<'_>) -> Response<B> {
-        with_body(answer, "application/problem+json", DOCUMENTS.of(answer))
+        with_body(answer, "application/problem+json", DOCUMENTS.with_id(answer, "}", instance))
     }
 }

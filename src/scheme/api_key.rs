@@ -3,7 +3,7 @@ use std::fmt;
 use http::{HeaderName, header, request::Parts};
 
 use super::{Scheme, authorization, read};
-use crate::{Challenge, Finding, IntoRealm, Reason, Rejection};
+use crate::{Challenge, Finding, IntoRealm, Realm, Reason, Rejection};
 
 /// API keys in a header of one's choice, `X-Api-Key` by default.
 ///
@@ -22,6 +22,7 @@ use crate::{Challenge, Finding, IntoRealm, Reason, Rejection};
 #[must_use]
 pub struct ApiKey {
     header: HeaderName,
+    realm: Realm,
     challenge: Option<Challenge>,
     max_len: usize,
 }
@@ -34,8 +35,9 @@ impl ApiKey {
     /// A literal that is no [`Realm`](crate::Realm).
     #[track_caller]
     pub fn new(realm: impl IntoRealm) -> Self {
-        let challenge = Challenge::new("ApiKey").param("realm", realm.into_realm().as_str()).build().ok();
-        Self { header: HeaderName::from_static("x-api-key"), challenge, max_len: 1024 }
+        let realm = realm.into_realm();
+        let challenge = Challenge::new("ApiKey").param("realm", realm.as_str()).build().ok();
+        Self { header: HeaderName::from_static("x-api-key"), realm, challenge, max_len: 1024 }
     }
 
     /// Sets the header. In `Authorization` the key follows the scheme's name: `Authorization: ApiKey …`.
@@ -76,6 +78,10 @@ impl Scheme for ApiKey {
 
     fn challenge(&self, _: Option<&Finding>) -> Option<Challenge> {
         self.challenge.clone()
+    }
+
+    fn realm(&self) -> Option<&str> {
+        Some(self.realm.as_str())
     }
 }
 

@@ -5,7 +5,7 @@ use http::request::Parts;
 use zeroize::Zeroizing;
 
 use super::{Scheme, authorization::value};
-use crate::{Challenge, Finding, IntoRealm, Reason, Rejection};
+use crate::{Challenge, ConfigurationWarning, Finding, Inspection, IntoRealm, Realm, Reason, Rejection};
 
 /// User names and passwords in the `Authorization` header (RFC 7617).
 ///
@@ -14,27 +14,37 @@ use crate::{Challenge, Finding, IntoRealm, Reason, Rejection};
 ///
 /// # Security
 ///
-/// The password travels with every request; offer it over TLS only.
+/// The password travels with every request; offer it over TLS only, and say so by [`over_tls`](Self::over_tls): the crate
+/// does not see the connection, and [warns](crate::ConfigurationWarning::BasicWithoutTls) until it is told.
 ///
 /// ```
 /// use tower_authn::{Scheme, Users, scheme::Basic};
 ///
 /// let users = Users::new().with("alice", "correct horse battery", "Alice");
-/// let files = Basic::new("files").validated_by(users);
+/// let files = Basic::new("files").over_tls().validated_by(users);
 /// # let _ = files;
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Basic {
+    realm: Realm,
     challenge: Option<Challenge>,
     max_len: usize,
     charset: Charset,
+    transport: Transport,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Charset {
     Utf8,
     Utf8OrLatin1,
+}
+
+/// What the app has said of the way to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transport {
+    Untold,
+    Tls,
 }
 
 impl Basic {
@@ -48,7 +58,8 @@ impl Basic {
         let realm = realm.into_realm();
         let challenge =
             Challenge::new("Basic").param("realm", realm.as_str()).param("charset", "UTF-8").build().ok();
-        Self { challenge, max_len: 4 * 1024, charset: Charset::Utf8 }
+        let transport = Transport::Untold;
+        Self { realm, challenge, max_len: 4 * 1024, charset: Charset::Utf8, transport }
     }
 
     /// Sets the longest credentials that are decoded, in bytes of base64; longer ones are answered like wrong ones.
@@ -59,6 +70,12 @@ impl Basic {
     /// Reads credentials that are not UTF-8 as ISO 8859-1, which some old clients send in spite of the challenge.
     pub fn or_latin1(self) -> Self {
         Self { charset: Charset::Utf8OrLatin1, ..self }
+    }
+
+    /// Declares that clients come over TLS, which ends here or at a proxy in front. It changes nothing for them; without it
+    /// the layer [warns](crate::ConfigurationWarning::BasicWithoutTls).
+    pub fn over_tls(self) -> Self {
+        Self { transport: Transport::Tls, ..self }
     }
 }
 
@@ -103,6 +120,20 @@ impl Scheme for Basic {
 
     fn challenge(&self, _: Option<&Finding>) -> Option<Challenge> {
         self.challenge.clone()
+    }
+
+    fn realm(&self) -> Option<&str> {
+        Some(self.realm.as_str())
+    }
+
+    fn inspect(&self, inspection: &mut Inspection) {
+        let realm = || self.realm.as_str().to_owned();
+        if self.transport == Transport::Untold {
+            inspection.warn(ConfigurationWarning::BasicWithoutTls { realm: realm() });
+        }
+        if !inspection.is_throttled() {
+            inspection.warn(ConfigurationWarning::PasswordsUnthrottled { realm: realm() });
+        }
     }
 }
 

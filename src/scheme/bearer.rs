@@ -167,6 +167,10 @@ impl Scheme for Bearer {
             _ => self.rendered.bare.clone(),
         }
     }
+
+    fn realm(&self) -> Option<&str> {
+        Some(self.realm.as_str())
+    }
 }
 
 // ===== impl BearerToken =====

@@ -2,7 +2,7 @@
 
 use http::request::Parts;
 
-use crate::{Challenge, Finding, Rejection, Validator, authenticator::ValidatedBy};
+use crate::{Challenge, Finding, Inspection, Rejection, Validator, authenticator::ValidatedBy};
 
 mod api_key;
 mod authorization;
@@ -72,6 +72,16 @@ pub trait Scheme: Send + Sync + 'static {
     /// Returns what to ask the client for, given what was found against this scheme's credentials; `None` if nothing of it
     /// can be asked for, as with addresses.
     fn challenge(&self, finding: Option<&Finding>) -> Option<Challenge>;
+
+    /// Returns the realm that the challenges name, for logs; `None` unless implemented.
+    fn realm(&self) -> Option<&str> {
+        None
+    }
+
+    /// Says what is risky about the scheme, and what there is to measure. Nothing unless implemented.
+    fn inspect(&self, inspection: &mut Inspection) {
+        let _ = inspection;
+    }
 
     /// Completes the scheme with a validator: who may come in.
     fn validated_by<V>(self, validator: V) -> ValidatedBy<Self, V>

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{FailureKey, FailureStore, Quota};
-use crate::{Clock, Rejection};
+use crate::{Clock, Inspection, Rejection};
 
 /// Counts failures in a table of fixed size, by default of 65,536 places in some two megabytes.
 ///
@@ -59,6 +59,16 @@ impl MemoryFailures {
         self.sets.len() * WAYS
     }
 
+    /// Returns how many places have a failure held against somebody now; an address and each of its users count apart.
+    pub fn used(&self) -> usize {
+        let now = self.clock.monotonic();
+        let used = |set: &Mutex<Set>| {
+            let set = set.lock().unwrap_or_else(PoisonError::into_inner);
+            set.iter().filter(|place| now < place.until).count()
+        };
+        self.sets.iter().map(used).sum()
+    }
+
     fn find(&self, key: &FailureKey) -> (u64, MutexGuard<'_, Set>) {
         let tag = self.hash.hash_one(key);
         // The remainder is below a length, which is a usize.
@@ -87,6 +97,11 @@ impl FailureStore for MemoryFailures {
     fn clear(&self, key: &FailureKey) {
         let (tag, mut set) = self.find(key);
         set.iter_mut().filter(|place| place.tag == tag).for_each(|place| *place = Place::default());
+    }
+
+    fn inspect(&self, inspection: &mut Inspection) {
+        inspection.count("tower_authn_throttle_places_used", self.used());
+        inspection.count("tower_authn_throttle_places", self.places());
     }
 }
 

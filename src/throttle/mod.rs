@@ -4,7 +4,10 @@ use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use http::request::Parts;
 
-use crate::{Rejection, scheme::ClientAddr};
+use crate::{
+    Inspection, Rejection,
+    scheme::{ClientAddr, Scheme as _},
+};
 
 mod attempt;
 mod key;
@@ -120,6 +123,11 @@ impl<S: FailureStore> Throttle<S> {
             Some(wait) => Err(Rejection::throttled(wait)),
             None => Ok(Attempt::new(Arc::clone(&self.store), keys)),
         }
+    }
+
+    fn inspect(&self, inspection: &mut Inspection) {
+        self.address.inspect(inspection);
+        self.store.inspect(inspection);
     }
 
     fn address_of(&self, head: &Parts) -> Result<IpAddr, Rejection> {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{FailureKey, Quota};
-use crate::Rejection;
+use crate::{Inspection, Rejection};
 
 /// Where failures are counted: in the memory of one process, [`MemoryFailures`](super::MemoryFailures), or where several
 /// processes share them.
@@ -51,4 +51,10 @@ pub trait FailureStore: Send + Sync + 'static {
 
     /// Wipes out what was counted. As [`fail`](Self::fail), it does not wait.
     fn clear(&self, key: &FailureKey);
+
+    /// Says what there is to measure, such as how many clients have something held against them. Nothing unless
+    /// implemented.
+    fn inspect(&self, inspection: &mut Inspection) {
+        let _ = inspection;
+    }
 }

@@ -3,7 +3,7 @@ use std::{fmt, net::IpAddr};
 use http::request::Parts;
 
 use super::{FailureStore, MemoryFailures, Throttle};
-use crate::{Authenticator, Challenges, Granted, Reason, Rejection, RejectionKind};
+use crate::{Authenticator, Challenges, Details, Granted, Part, Reason, Rejection, RejectionKind, observe};
 
 /// Validates credentials only while their sender has not failed too often: what [`Authenticator::throttled`] makes.
 ///
@@ -56,18 +56,29 @@ impl<A: Authenticator, S: FailureStore, U: UserOf<A::Credentials>> Authenticator
 
     async fn validate(&self, credentials: Self::Credentials) -> Result<Granted<A::Identity>, Rejection> {
         let ThrottledCredentials { inner, address, user } = credentials;
-        let attempt = self.throttle.attempt(address, user.as_deref()).await?;
+        let details = Details::new().with_client(address);
+        let attempt =
+            self.throttle.attempt(address, user.as_deref()).await.map_err(|turned| turned.about(&details))?;
         let result = self.inner.validate(inner).await;
         match &result {
             Ok(_) => attempt.succeeded(),
             Err(rejection) if is_guess(rejection) => attempt.failed(),
             Err(_) => attempt.undecided(),
         }
-        result
+        match result {
+            Err(rejection) => Err(rejection.about(&details)),
+            Ok(granted) if observe::wants_details() => Ok(granted.with_details(details)),
+            Ok(granted) => Ok(granted),
+        }
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges) {
         self.inner.challenge(rejection, challenges);
+    }
+
+    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
+        let throttle = |inspection: &mut crate::Inspection| self.throttle.inspect(inspection);
+        self.inner.each_part(&mut |part| visit(&part.behind(&throttle)));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::Rejection;
+use crate::{Details, Inspection, Observe, Rejection};
 
 pub(crate) mod digest;
 mod entropy;
@@ -69,6 +69,24 @@ pub trait Validator<C>: Send + Sync + 'static {
         &self,
         credentials: C,
     ) -> impl Future<Output = Result<Option<Self::Identity>, Rejection>> + Send;
+
+    /// Returns particulars of an identity that was let in, for logs and events; asked only while somebody listens. None unless
+    /// implemented.
+    fn details(&self, identity: &Self::Identity) -> Details {
+        let _ = identity;
+        Details::new()
+    }
+
+    /// Takes the observer of a layer that this is a part of, to tell it of what happens beside requests. Does nothing unless
+    /// implemented.
+    fn observed_by(&self, observer: &Arc<dyn Observe>) {
+        let _ = observer;
+    }
+
+    /// Says what is risky about the validator, and what there is to measure. Nothing unless implemented.
+    fn inspect(&self, inspection: &mut Inspection) {
+        let _ = inspection;
+    }
 }
 
 impl<F, C, Fut, I> Validator<C> for F
@@ -92,5 +110,17 @@ impl<V: Validator<C>, C> Validator<C> for Arc<V> {
         credentials: C,
     ) -> impl Future<Output = Result<Option<V::Identity>, Rejection>> + Send {
         V::validate(self, credentials)
+    }
+
+    fn details(&self, identity: &V::Identity) -> Details {
+        V::details(self, identity)
+    }
+
+    fn observed_by(&self, observer: &Arc<dyn Observe>) {
+        V::observed_by(self, observer);
+    }
+
+    fn inspect(&self, inspection: &mut Inspection) {
+        V::inspect(self, inspection);
     }
 }

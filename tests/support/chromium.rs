@@ -262,6 +262,13 @@ impl Browser {
         message
     }
 
+    /// Runs a script that leaves the page, and waits until the next one is loaded.
+    pub fn leave_by(&mut self, script: &str) {
+        self.led_by(|browser| {
+            browser.send("Runtime.evaluate", &json!({"expression": script}));
+        });
+    }
+
     fn send(&mut self, method: &str, parameters: &Value) -> u64 {
         let session = self.tab.as_ref().map(|tab| tab.session.clone());
         self.send_to(session.as_deref(), method, parameters)

@@ -4,14 +4,15 @@ use std::{
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::mpsc,
-    time::Duration,
+    sync::{Arc, Mutex, mpsc},
+    time::{Duration, Instant},
 };
 
 /// A running example; it dies with the test, however that ends.
 pub struct Example {
     child: Child,
     pub url: String,
+    log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Example {
@@ -27,8 +28,17 @@ impl Example {
             .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        let log = Arc::<Mutex<Vec<String>>>::default();
+        let (stderr, lines) = (BufReader::new(child.stderr.take().unwrap()), Arc::clone(&log));
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                eprintln!("{line}");
+                lines.lock().unwrap().push(line);
+            }
+        });
         let (sender, receiver) = mpsc::channel();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         std::thread::spawn(move || {
@@ -41,7 +51,21 @@ impl Example {
         let url = receiver
             .recv_timeout(Duration::from_secs(20))
             .unwrap_or_else(|_| panic!("{name} does not listen"));
-        Self { child, url }
+        Self { child, url, log }
+    }
+
+    /// Waits for lines on standard error that hold a text, and returns them.
+    pub fn grep(&self, text: &str) -> Vec<String> {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        loop {
+            let log = self.log.lock().unwrap();
+            let found: Vec<_> = log.iter().filter(|line| line.contains(text)).cloned().collect();
+            drop(log);
+            if !found.is_empty() || Instant::now() > deadline {
+                return found;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 

@@ -17,6 +17,8 @@ pub mod chromium;
 pub mod example;
 pub mod folder;
 pub mod htpasswd;
+#[cfg(feature = "tracing")]
+pub mod log;
 pub mod mint;
 pub mod nginx;
 pub mod openid;
@@ -90,6 +92,8 @@ where
     S: Service<Request<Body>, Response = Response<Body>>,
     S::Error: std::fmt::Debug,
 {
+    #[cfg(feature = "tracing")]
+    log::to_file();
     let (head, body) = service.oneshot(request).await.unwrap().into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     Answered {

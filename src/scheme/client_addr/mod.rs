@@ -15,7 +15,7 @@ pub use proxies::{ForwardedBy, ForwardedByError, TrustedProxies};
 pub use walk::{Walk, WalkEnd};
 
 use super::Scheme;
-use crate::{Challenge, Finding, IntoRealm, Reason, Rejection};
+use crate::{Challenge, Finding, Inspection, IntoRealm, Realm, Reason, Rejection};
 
 /// The client's address: the peer's, or behind [trusted proxies](TrustedProxies) the one that they vouch for.
 ///
@@ -47,6 +47,7 @@ use crate::{Challenge, Finding, IntoRealm, Reason, Rejection};
 pub struct ClientAddr {
     peer: fn(&Extensions) -> Option<IpAddr>,
     proxies: Option<TrustedProxies>,
+    realm: Option<Realm>,
     challenge: Option<Challenge>,
     is_concealed: bool,
 }
@@ -54,7 +55,7 @@ pub struct ClientAddr {
 impl ClientAddr {
     /// Makes the scheme: the peer's own address, whatever headers say.
     pub fn new() -> Self {
-        Self { peer, proxies: None, challenge: None, is_concealed: false }
+        Self { peer, proxies: None, realm: None, challenge: None, is_concealed: false }
     }
 
     /// Says where the peer's address is among a request's extensions that hold no [`PeerAddr`].
@@ -64,7 +65,6 @@ impl ClientAddr {
 
     /// Believes proxies.
     pub fn behind(self, proxies: TrustedProxies) -> Self {
-        proxies.warning().into_iter().for_each(crate::trace::warned);
         Self { proxies: Some(proxies), ..self }
     }
 
@@ -76,8 +76,9 @@ impl ClientAddr {
     /// A literal that is no [`Realm`](crate::Realm).
     #[track_caller]
     pub fn challenged(self, realm: impl IntoRealm) -> Self {
-        let challenge = Challenge::new("ClientAddr").param("realm", realm.into_realm().as_str()).build().ok();
-        Self { challenge, ..self }
+        let realm = realm.into_realm();
+        let challenge = Challenge::new("ClientAddr").param("realm", realm.as_str()).build().ok();
+        Self { realm: Some(realm), challenge, ..self }
     }
 
     /// Answers 404 to an address that is unknown, challenge or not. Conceal the list too; see
@@ -139,6 +140,16 @@ impl Scheme for ClientAddr {
 
     fn challenge(&self, _: Option<&Finding>) -> Option<Challenge> {
         self.challenge.clone()
+    }
+
+    fn realm(&self) -> Option<&str> {
+        self.realm.as_ref().map(Realm::as_str)
+    }
+
+    fn inspect(&self, inspection: &mut Inspection) {
+        if let Some(warning) = self.proxies.as_ref().and_then(TrustedProxies::warning) {
+            inspection.warn(warning.into());
+        }
     }
 }
 

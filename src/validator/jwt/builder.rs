@@ -267,7 +267,7 @@ impl Draft {
             leeway,
             max_age: self.max_age,
         };
-        Some(Trusted::new(terms, &algorithms, source))
+        Some(Trusted::new(terms, &algorithms, self.algorithms.unwrap_or_default().into(), source))
     }
 
     fn source(&mut self, clock: &Clock, mistakes: &mut Vec<Mistake>) -> Option<(Source, Vec<Algorithm>)> {
@@ -315,8 +315,8 @@ impl Draft {
             Some(Given::Custom(source)) => Some((Source::Custom(source), self.listed())),
             Some(Given::Remote(location, client)) => {
                 mistakes.extend(location.mistake(&issuer, self.allows_http));
-                let remote =
-                    RemoteKeys::new(location, client, self.listed(), self.allows_http, clock.clone());
+                let (name, listed) = (issuer.into(), self.listed());
+                let remote = RemoteKeys::new(name, location, client, listed, self.allows_http, clock.clone());
                 Some((Source::Remote(remote), self.listed()))
             }
         }

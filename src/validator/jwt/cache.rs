@@ -7,6 +7,7 @@ use quick_cache::sync::{Cache as Table, DefaultLifecycle};
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
 use super::verify::{Proven, Shared};
+use crate::{Inspection, tally::Tally};
 
 /// A bounded table of verified tokens. It holds no token: each is known by a digest of 128 bits under a key that no one
 /// outside this process can learn, so that none can be made to collide.
@@ -15,6 +16,8 @@ use super::verify::{Proven, Shared};
 pub(crate) struct Cache<C> {
     table: Table<u128, Proven<C>, UnitWeighter, IsDigest>,
     key: (u64, u64),
+    hits: Tally,
+    misses: Tally,
 }
 
 impl<C> Cache<C> {
@@ -23,7 +26,7 @@ impl<C> Cache<C> {
         let random = RandomState::new();
         let key = (random.hash_one(0), random.hash_one(1));
         let table = Table::with(tokens, tokens as u64, UnitWeighter, IsDigest, DefaultLifecycle::default());
-        Self { table, key }
+        Self { table, key, hits: Tally::default(), misses: Tally::default() }
     }
 
     /// Returns the digest of a whole token, signature included.
@@ -35,16 +38,25 @@ impl<C> Cache<C> {
 
     /// Returns what was proven, if it still holds; what does not is forgotten.
     pub(crate) fn find(&self, digest: u128, shared: &Shared) -> Option<Proven<C>> {
-        let proven = self.table.get(&digest)?;
-        if shared.holds(&proven) {
-            return Some(proven);
+        if let Some(proven) = self.table.get(&digest) {
+            if shared.holds(&proven) {
+                self.hits.add();
+                return Some(proven);
+            }
+            self.table.remove(&digest);
         }
-        self.table.remove(&digest);
+        self.misses.add();
         None
     }
 
     pub(crate) fn remember(&self, digest: u128, proven: Proven<C>) {
         self.table.insert(digest, proven);
+    }
+
+    pub(crate) fn inspect(&self, inspection: &mut Inspection) {
+        inspection.total("tower_authn_cache_hits_total", self.hits.sum());
+        inspection.total("tower_authn_cache_misses_total", self.misses.sum());
+        inspection.count("tower_authn_cache_entries", self.table.len());
     }
 }
 

@@ -1,6 +1,7 @@
 //! One key, prepared for one algorithm.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::Algorithm;
 use super::algorithm::Family;
@@ -28,7 +29,7 @@ pub(crate) const LONGEST_ID: usize = 256;
 ///
 /// The algorithm comes from here, or from the key set, never from the token (RFC 8725 §3.1). `Debug` shows no key.
 pub struct Key {
-    id: Option<Box<str>>,
+    id: Option<Arc<str>>,
     algorithm: Algorithm,
     prepared: Prepared,
 }
@@ -66,13 +67,17 @@ impl Key {
     /// Gives the key the `kid` by which tokens name it; at most 256 bytes of it are ever looked at.
     #[must_use]
     pub fn with_id(mut self, id: impl Into<Box<str>>) -> Self {
-        self.id = Some(id.into());
+        self.id = Some(id.into().into());
         self
     }
 
     /// Returns the `kid`.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
+    }
+
+    pub(crate) fn shared_id(&self) -> Option<Arc<str>> {
+        self.id.clone()
     }
 
     /// Returns the one algorithm the key serves.

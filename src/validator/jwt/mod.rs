@@ -17,6 +17,7 @@ mod registered;
 pub mod remote;
 mod scopes;
 mod source;
+mod status;
 mod verified;
 mod verify;
 
@@ -33,13 +34,14 @@ pub use key_set::{KeySet, KeySetError};
 pub use misconfigured::{JwtError, Mistake};
 pub use scopes::Scopes;
 pub use source::KeySource;
+pub use status::KeyStatus;
 pub use verified::{StandardClaims, Verified};
 
 use cache::Cache;
 use compact::refused;
 use verify::{Shared, Verdict};
 
-use crate::{BearerToken, Reason, Rejection, Validator};
+use crate::{BearerToken, Details, Inspection, Observe, Reason, Rejection, Validator};
 
 /// Validates JSON Web Tokens of the issuers it trusts; cheap to clone.
 ///
@@ -103,6 +105,12 @@ impl<C> Jwt<C> {
             issuer.source.ready().await;
         }
     }
+
+    /// Returns the state of each issuer's keys, for health checks. It fetches nothing: let the server call
+    /// [`ready`](Self::ready) when it starts.
+    pub fn keys(&self) -> Vec<KeyStatus> {
+        self.shared.key_status()
+    }
 }
 
 impl<C> Validator<BearerToken> for Jwt<C>
@@ -122,7 +130,8 @@ where
             verdict = self.shared.verify(token.expose())?;
         }
         if let Verdict::UnknownKey { issuer, id } = verdict {
-            self.shared.issuers[issuer].source.refresh(&id).await?;
+            let refreshed = self.shared.issuers[issuer].source.refresh(&id).await;
+            refreshed.map_err(|rejection| rejection.about(&self.shared.details(issuer)))?;
             verdict = self.shared.verify(token.expose())?;
         }
         match verdict {
@@ -134,7 +143,26 @@ where
                 Ok(Some(token))
             }
             Verdict::NoKeys { rejection, .. } => Err(rejection),
-            Verdict::UnknownKey { .. } => Err(refused(Reason::UnknownKey)),
+            Verdict::UnknownKey { issuer, .. } => {
+                Err(refused(Reason::UnknownKey).with_details(self.shared.details(issuer)))
+            }
+        }
+    }
+
+    fn details(&self, token: &Verified<C>) -> Details {
+        token.details()
+    }
+
+    fn observed_by(&self, observer: &Arc<dyn Observe>) {
+        for issuer in &self.shared.issuers {
+            issuer.source.observed_by(observer);
+        }
+    }
+
+    fn inspect(&self, inspection: &mut Inspection) {
+        self.shared.inspect(inspection);
+        if let Some(cache) = &self.cache {
+            cache.inspect(inspection);
         }
     }
 }

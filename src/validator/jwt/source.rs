@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::KeySet;
 use super::remote::RemoteKeys;
-use crate::Rejection;
+use super::status::Fetched;
+use crate::{Observe, Rejection};
 
 /// Keys that come from somewhere, and may change: a database, a file that is watched, a service.
 ///
@@ -110,6 +111,28 @@ impl Source {
             Self::Local(_) => Ok(()),
             Self::Remote(keys) => keys.refresh(id).await,
             Self::Custom(source) => source.refresh(id).await,
+        }
+    }
+
+    /// Returns the keys at hand, without asking for newer ones.
+    pub(crate) fn peek(&self) -> Option<Arc<KeySet>> {
+        match self {
+            Self::Local(keys) => Some(Arc::clone(keys)),
+            Self::Remote(keys) => keys.peek(),
+            Self::Custom(source) => source.keys().ok(),
+        }
+    }
+
+    pub(crate) fn fetched(&self) -> Fetched {
+        match self {
+            Self::Remote(keys) => keys.fetched(),
+            Self::Local(_) | Self::Custom(_) => Fetched::default(),
+        }
+    }
+
+    pub(crate) fn observed_by(&self, observer: &Arc<dyn Observe>) {
+        if let Self::Remote(keys) = self {
+            keys.observed_by(observer);
         }
     }
 

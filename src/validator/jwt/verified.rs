@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 
 use super::Scopes;
+use crate::Details;
 
 /// The claims of a token whose signature, issuer, audience and dates were verified; cheap to clone.
 ///
@@ -27,23 +28,37 @@ pub struct Verified<C = StandardClaims>(Arc<Inner<C>>);
 struct Inner<C> {
     claims: C,
     issuer: Arc<str>,
+    key_id: Option<Arc<str>>,
     expires: u64,
 }
 
 impl<C> Verified<C> {
-    pub(crate) fn new(claims: C, issuer: Arc<str>, expires: u64) -> Self {
-        Self(Arc::new(Inner { claims, issuer, expires }))
+    pub(crate) fn new(claims: C, issuer: Arc<str>, key_id: Option<Arc<str>>, expires: u64) -> Self {
+        Self(Arc::new(Inner { claims, issuer, key_id, expires }))
+    }
+
+    pub(crate) fn details(&self) -> Details {
+        let details = Details::new().with_issuer(Arc::clone(&self.0.issuer));
+        match &self.0.key_id {
+            Some(id) => details.with_key_id(Arc::clone(id)),
+            None => details,
+        }
     }
 
     /// Assumes that a token with these claims was verified, for tests of handlers; it never expires.
     #[cfg(any(test, feature = "testing"))]
     pub fn assume(claims: C) -> Self {
-        Self::new(claims, Arc::from("https://issuer.example"), 253_402_300_799)
+        Self::new(claims, Arc::from("https://issuer.example"), None, 253_402_300_799)
     }
 
     /// Returns the issuer, as it was configured.
     pub fn issuer(&self) -> &str {
         &self.0.issuer
+    }
+
+    /// Returns the id of the key that verified it, if the key has one.
+    pub fn key_id(&self) -> Option<&str> {
+        self.0.key_id.as_deref()
     }
 
     /// Returns when the token expires (`exp`), in whole seconds.

@@ -16,7 +16,7 @@ use super::key_set::Found;
 use super::registered::{Checked, Registered, Terms};
 use super::source::Source;
 use super::{Algorithm, Verified};
-use crate::{Clock, Reason, Rejection};
+use crate::{Clock, Details, Reason, Rejection};
 
 /// What all copies of a validator share.
 pub(crate) struct Shared {
@@ -31,13 +31,20 @@ pub(crate) struct Trusted {
     pub(crate) terms: Terms,
     pub(crate) name: Arc<str>,
     pub(crate) source: Source,
+    /// The algorithms that were configured by name.
+    pub(crate) named: Box<[Algorithm]>,
     algorithms: u16,
 }
 
 impl Trusted {
-    pub(crate) fn new(terms: Terms, algorithms: &[Algorithm], source: Source) -> Self {
+    pub(crate) fn new(
+        terms: Terms,
+        algorithms: &[Algorithm],
+        named: Box<[Algorithm]>,
+        source: Source,
+    ) -> Self {
         let algorithms = algorithms.iter().fold(0, |set, algorithm| set | 1 << *algorithm as u16);
-        Self { name: Arc::from(&*terms.issuer), terms, source, algorithms }
+        Self { name: Arc::from(&*terms.issuer), terms, source, named, algorithms }
     }
 
     fn check_header(&self, algorithm: Algorithm, kind: Option<&str>) -> Result<(), Rejection> {
@@ -60,6 +67,13 @@ impl<C> Clone for Proven<C> {
     fn clone(&self) -> Self {
         Self { token: self.token.clone(), ..*self }
     }
+}
+
+/// What is known of a token that is looked at: of ours, nothing that it says itself.
+#[derive(Default)]
+struct Seen {
+    issuer: Option<usize>,
+    key_id: Option<Arc<str>>,
 }
 
 /// How far a token came.
@@ -88,6 +102,28 @@ impl Shared {
     /// Everything before the signature can only refuse. A payload that cannot be read is reported after it, so that the
     /// operator can tell an issuer's mistake from anybody's.
     pub(crate) fn verify<C: DeserializeOwned>(&self, token: &str) -> Result<Verdict<C>, Rejection> {
+        let mut seen = Seen::default();
+        self.look_at(token, &mut seen).map_err(|rejection| self.file(rejection, seen))
+    }
+
+    /// Says whose token was refused, and under which key; with one issuer, a token of another is nobody's.
+    #[cold]
+    fn file(&self, rejection: Rejection, seen: Seen) -> Rejection {
+        let Some(issuer) = seen.issuer.filter(|_| rejection.reason() != Reason::WrongIssuer) else {
+            return rejection;
+        };
+        let details = self.details(issuer);
+        rejection.with_details(match seen.key_id {
+            Some(id) => details.with_key_id(id),
+            None => details,
+        })
+    }
+
+    pub(crate) fn details(&self, issuer: usize) -> Details {
+        Details::new().with_issuer(Arc::clone(&self.issuers[issuer].name))
+    }
+
+    fn look_at<C: DeserializeOwned>(&self, token: &str, seen: &mut Seen) -> Result<Verdict<C>, Rejection> {
         if token.len() > self.max_len {
             return Err(refused(Reason::TooLong));
         }
@@ -103,6 +139,7 @@ impl Shared {
             claims = Some(read);
             issuer
         };
+        seen.issuer = Some(issuer);
         let trusted = &self.issuers[issuer];
         let (mut buffer, mut header) = (Buffer::new(), None);
         let keys = match trusted.source.keys() {
@@ -110,6 +147,7 @@ impl Shared {
             Err(rejection) => {
                 let header = read_header(&mut buffer, parts.header)?;
                 trusted.check_header(header.algorithm, header.kind.as_deref())?;
+                let rejection = rejection.about(&self.details(issuer));
                 return Ok(Verdict::NoKeys { issuer, rejection });
             }
         };
@@ -130,6 +168,9 @@ impl Shared {
                 (Found::Unknown, _) => return Err(refused(Reason::UnknownKey)),
             }
         };
+        if let Ok(key) = key {
+            seen.key_id = key.shared_id();
+        }
         let claims = match claims {
             Some(claims) => claims,
             None => Claims::read(&mut payload, parts.payload)?,
@@ -157,7 +198,7 @@ impl Shared {
             (None, _) => return Err(refused(Reason::BadClaims)),
         };
         let app = serde_json::from_str(claims.json).map_err(|error| unfit::<C>(&error))?;
-        let token = Verified::new(app, Arc::clone(&trusted.name), expires);
+        let token = Verified::new(app, Arc::clone(&trusted.name), seen.key_id.take(), expires);
         Ok(Verdict::Verified(Proven { token, issuer, until, generation: keys.generation() }))
     }
 

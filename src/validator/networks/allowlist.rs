@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc};
 use arc_swap::ArcSwap;
 
 use super::{AddressWarning, Networks};
-use crate::{Reason, Rejection, Validator, scheme::ClientIp};
+use crate::{Details, Inspection, Reason, Rejection, Validator, scheme::ClientIp};
 
 /// Lets clients in by their address. The list may be replaced while requests run, without a lock; clones share it.
 ///
@@ -38,9 +38,7 @@ enum Denial {
 impl IpAllowlist {
     /// Allows these networks. An empty set allows nobody.
     pub fn new(networks: Networks) -> Self {
-        let list = Self { networks: Arc::new(ArcSwap::from_pointee(networks)), denial: Denial::Forbidden };
-        list.warning().into_iter().for_each(crate::trace::warned);
-        list
+        Self { networks: Arc::new(ArcSwap::from_pointee(networks)), denial: Denial::Forbidden }
     }
 
     /// Returns what is legal about the list, and hardly meant.
@@ -70,7 +68,7 @@ impl IpAllowlist {
     /// Replaces the list, for requests from now on.
     pub fn replace(&self, networks: Networks) {
         self.networks.store(Arc::new(networks));
-        self.warning().into_iter().for_each(crate::trace::warned);
+        self.warning().into_iter().for_each(|warning| crate::trace::warned(&warning.into()));
     }
 
     /// Returns the list as it is now.
@@ -91,7 +89,17 @@ impl Validator<ClientIp> for IpAllowlist {
             Denial::Concealed => Rejection::forbidden().concealed(),
             Denial::Challenged => Rejection::invalid(),
         };
-        Err(rejection.with_reason(Reason::AddressNotAllowed).because(format!("{client} is not on the list")))
+        let rejection = rejection.with_reason(Reason::AddressNotAllowed);
+        let details = Details::new().with_client(client.addr());
+        Err(rejection.because(format!("{client} is not on the list")).with_details(details))
+    }
+
+    fn details(&self, client: &ClientIp) -> Details {
+        Details::new().with_client(client.addr())
+    }
+
+    fn inspect(&self, inspection: &mut Inspection) {
+        self.warning().into_iter().for_each(|warning| inspection.warn(warning.into()));
     }
 }
 

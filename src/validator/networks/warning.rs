@@ -1,6 +1,9 @@
 use std::fmt;
 
-/// Something about addresses that is legal, and hardly meant. It is logged when it is configured (feature `tracing`).
+/// Something about addresses that is legal, and hardly meant: part of what [`AuthenticateLayer::check`] returns. A list that
+/// is replaced at run time logs it by itself (feature `tracing`).
+///
+/// [`AuthenticateLayer::check`]: crate::AuthenticateLayer::check
 ///
 /// ```
 /// use tower_authn::validator::{AddressWarning, IpAllowlist};

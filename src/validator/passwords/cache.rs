@@ -15,7 +15,7 @@ use sha2::Sha256;
 use tokio::sync::watch;
 
 use super::{PasswordHash, Remembering};
-use crate::Clock;
+use crate::{Clock, Inspection, tally::Tally};
 
 /// How long, and how many, verified passwords are remembered; see [`Passwords::cached`](super::Passwords::cached).
 ///
@@ -54,6 +54,8 @@ pub(super) struct Verified {
     flights: Mutex<HashMap<Key, watch::Receiver<Option<bool>>>>,
     /// Counts calls of `forget`, lest a sign-in that was under way is remembered after one.
     forgotten: AtomicU64,
+    hits: Tally,
+    misses: Tally,
 }
 
 #[derive(Clone, Copy)]
@@ -76,7 +78,16 @@ impl Verified {
         getrandom::fill(&mut *key)?;
         let mac = Mac::new(&(*key).into());
         let (ttl, table) = (remember.ttl, Table::new(remember.most.max(1)));
-        Ok(Self { mac, ttl, clock, table, flights: Mutex::default(), forgotten: AtomicU64::new(0) })
+        Ok(Self {
+            mac,
+            ttl,
+            clock,
+            table,
+            flights: Mutex::default(),
+            forgotten: AtomicU64::new(0),
+            hits: Tally::default(),
+            misses: Tally::default(),
+        })
     }
 
     /// The stored hash is part of the key: once it changes, what was verified against the old one is no longer found.
@@ -85,7 +96,13 @@ impl Verified {
     }
 
     pub(super) fn knows(&self, key: &Key) -> bool {
-        self.table.get(key).is_some_and(|entry| self.clock.monotonic() < entry.until)
+        let is_known = self.table.get(key).is_some_and(|entry| self.clock.monotonic() < entry.until);
+        if is_known {
+            self.hits.add();
+        } else {
+            self.misses.add();
+        }
+        is_known
     }
 
     pub(super) fn turn(self: &Arc<Self>, key: Key, user: &str) -> Turn {
@@ -103,6 +120,12 @@ impl Verified {
         self.forgotten.fetch_add(1, SeqCst);
         let user = self.digest(&[user.as_bytes()]);
         self.table.retain(|_, entry| entry.user != user);
+    }
+
+    pub(super) fn inspect(&self, inspection: &mut Inspection) {
+        inspection.total("tower_authn_cache_hits_total", self.hits.sum());
+        inspection.total("tower_authn_cache_misses_total", self.misses.sum());
+        inspection.count("tower_authn_cache_entries", self.len());
     }
 
     pub(super) fn len(&self) -> usize {

@@ -19,7 +19,7 @@ use super::{
     HashError, PasswordHash,
     hash::{Scratch, TODAY},
 };
-use crate::{Reason, Rejection};
+use crate::{Inspection, Reason, Rejection};
 
 /// Where hashes are computed: tokio's blocking threads, behind a bounded number of permits and a short, bounded queue.
 /// Clones share the permits.
@@ -120,6 +120,16 @@ impl Hasher {
 // ===== inside the module =====
 
 impl Hasher {
+    pub(super) fn inspect(&self, inspection: &mut Inspection) {
+        let permits = self.0.limits.permits.get();
+        let free = self.0.permits.available_permits().min(permits);
+        inspection.count("tower_authn_hash_permits", permits);
+        inspection.count("tower_authn_hash_permits_used", permits - free);
+        inspection.count("tower_authn_hash_queue", self.0.waiting.load(Relaxed));
+        inspection.total("tower_authn_hashes_total", self.0.hashes.load(Relaxed));
+        inspection.total("tower_authn_hashes_turned_away_total", self.0.turned_away.load(Relaxed));
+    }
+
     /// Waits for a permit, if the queue is not full, and for as long as allowed.
     pub(super) async fn permit(&self) -> Result<OwnedSemaphorePermit, Rejection> {
         runtime()?;

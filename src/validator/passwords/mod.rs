@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::Validator;
 use crate::{
-    Clock, Reason, Rejection, RejectionKind,
+    Clock, Inspection, Reason, Rejection, RejectionKind,
     scheme::{Password, UserPassword},
 };
 
@@ -315,6 +315,13 @@ impl<L: LookUp> Validator<UserPassword> for Passwords<L> {
         };
         self.fits(&user, &password, &self.decoy(), Remembering::No).await?;
         refused
+    }
+
+    fn inspect(&self, inspection: &mut Inspection) {
+        self.hasher.inspect(inspection);
+        if let Some(verified) = &self.verified {
+            verified.inspect(inspection);
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! One attempt to get a key set.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
 
 use super::client::{Cause, DynClient};
+use super::date::skew;
 use super::lifetime::lifetime;
 use super::location::{Location, absolute, jwks_uri, metadata};
 
@@ -28,6 +29,7 @@ pub(crate) struct Fetched {
     /// `None`: unchanged.
     pub(crate) body: Option<Bytes>,
     pub(crate) lifetime: Duration,
+    pub(crate) skew: Option<Duration>,
 }
 
 impl Known {
@@ -38,8 +40,9 @@ impl Known {
         location: &Location,
         client: &dyn DynClient,
         allows_http: bool,
+        now: impl Fn() -> SystemTime,
     ) -> Result<Fetched, Cause> {
-        let fetched = self.attempt(location, client, allows_http).await;
+        let fetched = self.attempt(location, client, allows_http, now).await;
         if fetched.is_err() {
             self.found = None;
         }
@@ -56,6 +59,7 @@ impl Known {
         location: &Location,
         client: &dyn DynClient,
         allows_http: bool,
+        now: impl Fn() -> SystemTime,
     ) -> Result<Fetched, Cause> {
         let uri = match (location, &self.found) {
             (Location::KeySet(url), _) => absolute(url).ok_or("no absolute URL")?,
@@ -66,13 +70,13 @@ impl Known {
         if matches!(location, Location::Issuer(_)) {
             self.found = Some(uri);
         }
-        let lifetime = lifetime(answer.headers());
+        let (lifetime, skew) = (lifetime(answer.headers()), skew(answer.headers(), now()));
         match answer.status() {
             StatusCode::OK => {
                 self.etag = answer.headers().get(header::ETAG).cloned();
-                Ok(Fetched { body: Some(answer.into_body()), lifetime })
+                Ok(Fetched { body: Some(answer.into_body()), lifetime, skew })
             }
-            StatusCode::NOT_MODIFIED if self.etag.is_some() => Ok(Fetched { body: None, lifetime }),
+            StatusCode::NOT_MODIFIED if self.etag.is_some() => Ok(Fetched { body: None, lifetime, skew }),
             status => Err(format!("the key set's URL answered {status}").into()),
         }
     }

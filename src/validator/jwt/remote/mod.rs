@@ -17,6 +17,7 @@
 //! redirected to another origin. The task ends with the last copy of the validator.
 
 mod client;
+mod date;
 mod fetch;
 #[cfg(feature = "jwks")]
 mod https;
@@ -25,7 +26,7 @@ mod location;
 mod task;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -39,8 +40,9 @@ pub use https::HttpsClient;
 pub(crate) use client::DynClient;
 pub(crate) use location::Location;
 
+use super::status::Fetched;
 use super::{Algorithm, KeySet};
-use crate::{Clock, Reason, Rejection};
+use crate::{Clock, Observe, Reason, Rejection, observe::Event, observe::Outage};
 
 /// How long an unknown key waits for the one before it.
 const COOL_DOWN: Duration = Duration::from_secs(30);
@@ -68,11 +70,15 @@ struct Shared {
     asked: Mutex<Asked>,
     wanted: Notify,
     attempts: watch::Sender<Attempts>,
+    issuer: Arc<str>,
+    observers: Mutex<Vec<Arc<dyn Observe>>>,
+    outage: Outage,
 }
 
-/// The keys, and until when (monotonic).
+/// The keys, when they were last seen to be current, and until when they are (monotonic).
 struct Held {
     keys: Arc<KeySet>,
+    seen: Duration,
     fresh_until: Duration,
 }
 
@@ -89,6 +95,8 @@ struct Attempts {
     finished: u64,
     /// Why the last one failed.
     failure: Option<Arc<str>>,
+    /// How far the clocks lay apart when there last was an answer.
+    skew: Option<Duration>,
 }
 
 impl Attempts {
@@ -99,6 +107,7 @@ impl Attempts {
 
 impl RemoteKeys {
     pub(crate) fn new(
+        issuer: Arc<str>,
         location: Location,
         client: Arc<dyn DynClient>,
         algorithms: Vec<Algorithm>,
@@ -115,6 +124,9 @@ impl RemoteKeys {
             asked: Mutex::default(),
             wanted: Notify::new(),
             attempts: watch::Sender::default(),
+            issuer,
+            observers: Mutex::default(),
+            outage: Outage::default(),
         };
         Self { shared: Arc::new(shared), task: Mutex::default() }
     }
@@ -122,7 +134,7 @@ impl RemoteKeys {
     /// Returns the keys at hand.
     pub(crate) fn current(&self) -> Result<Arc<KeySet>, Rejection> {
         let now = self.shared.clock.monotonic();
-        let held = self.shared.held.read().unwrap_or_else(PoisonError::into_inner);
+        let held = self.shared.held();
         let reason = match &*held {
             Some(held) if now < held.fresh_until => return Ok(Arc::clone(&held.keys)),
             Some(held) if now < held.fresh_until + STALE_FOR => {
@@ -135,6 +147,30 @@ impl RemoteKeys {
         drop(held);
         self.start();
         Err(self.unavailable(reason))
+    }
+
+    /// Tells one more observer of what is fetched.
+    pub(crate) fn observed_by(&self, observer: &Arc<dyn Observe>) {
+        let mut observers = lock(&self.shared.observers);
+        if !observers.iter().any(|known| Arc::ptr_eq(known, observer)) {
+            observers.push(Arc::clone(observer));
+        }
+    }
+
+    /// Returns the keys at hand, and leaves it at that.
+    pub(crate) fn peek(&self) -> Option<Arc<KeySet>> {
+        let now = self.shared.clock.monotonic();
+        let held = self.shared.held();
+        held.as_ref().filter(|held| now < held.fresh_until + STALE_FOR).map(|held| Arc::clone(&held.keys))
+    }
+
+    pub(crate) fn fetched(&self) -> Fetched {
+        let now = self.shared.clock.monotonic();
+        let held = self.shared.held();
+        let age = held.as_ref().map(|held| now.saturating_sub(held.seen));
+        drop(held);
+        let attempts = self.shared.attempts.borrow();
+        Fetched { age, failure: attempts.failure.clone(), skew: attempts.skew }
     }
 
     /// Waits for the first attempt, if it has not ended yet.
@@ -195,6 +231,18 @@ impl RemoteKeys {
 }
 
 impl Shared {
+    /// Tells the observers, with no lock held.
+    fn tell(&self, event: &Event<'_>) {
+        let observers = lock(&self.observers).clone();
+        for observer in observers {
+            observer.observe(event);
+        }
+    }
+
+    fn held(&self) -> RwLockReadGuard<'_, Option<Held>> {
+        self.held.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether it is time to look for a key of this name; if so, the task does.
     fn ask(&self, id: &str) -> bool {
         let now = self.clock.monotonic();

@@ -6,8 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::client::Cause;
-use super::fetch::Known;
+use super::fetch::{Fetched, Known};
 use super::{Held, Shared};
+use crate::observe::Event;
 use crate::trace;
 use crate::validator::jwt::KeySet;
 use crate::validator::jwt::jwk::Origin;
@@ -27,12 +28,15 @@ pub(super) async fn run(shared: Arc<Shared>) {
         shared.attempts.send_modify(|attempts| attempts.started += 1);
         let outcome = attempt(&shared, &mut known, &mut body).await;
         let wait = match &outcome {
-            Ok(lifetime) => {
+            Ok(fetched) => {
                 pause = SHORTEST_PAUSE;
-                *lifetime * 4 / 5
+                fetched.lifetime * 4 / 5
             }
             Err(failure) => {
-                trace::keys_failed(&shared.location, failure);
+                if let Some(left_out) = shared.outage.line(shared.clock.monotonic()) {
+                    trace::keys_failed(&shared.issuer, &shared.location, failure, left_out);
+                }
+                shared.tell(&Event::KeysFailed { issuer: &shared.issuer, failure: &failure.to_string() });
                 known.forget();
                 let wait = pause;
                 pause = (pause * 2).min(LONGEST_PAUSE);
@@ -41,31 +45,37 @@ pub(super) async fn run(shared: Arc<Shared>) {
         };
         shared.attempts.send_modify(|attempts| {
             attempts.finished = attempts.started;
-            attempts.failure = outcome.err().map(|failure| failure.to_string().into());
+            match outcome {
+                Ok(fetched) => (attempts.failure, attempts.skew) = (None, fetched.skew),
+                Err(failure) => attempts.failure = Some(failure.to_string().into()),
+            }
         });
         let _ = tokio::time::timeout(wait, shared.wanted.notified()).await;
     }
 }
 
-async fn attempt(shared: &Shared, known: &mut Known, body: &mut Bytes) -> Result<Duration, Cause> {
-    let fetched = known.fetch(&shared.location, &*shared.client, shared.allows_http).await?;
-    let changed = fetched.body.filter(|new| *new != *body);
+async fn attempt(shared: &Shared, known: &mut Known, body: &mut Bytes) -> Result<Fetched, Cause> {
+    let now = || shared.clock.now();
+    let mut fetched = known.fetch(&shared.location, &*shared.client, shared.allows_http, now).await?;
+    let changed = fetched.body.take().filter(|new| *new != *body);
     let keys = match &changed {
         Some(text) => Some(Arc::new(KeySet::read(text, &shared.algorithms, Origin::Remote)?)),
         None => None,
     };
     if let Some(keys) = &keys {
-        trace::keys_fetched(&shared.location, keys);
+        trace::keys_fetched(&shared.issuer, &shared.location, keys);
+        shared.tell(&Event::KeysFetched { issuer: &shared.issuer, keys: keys.len() });
     }
-    let fresh_until = shared.clock.monotonic() + fetched.lifetime;
+    let seen = shared.clock.monotonic();
+    let fresh_until = seen + fetched.lifetime;
     let mut held = shared.held.write().unwrap_or_else(PoisonError::into_inner);
     match (keys, &mut *held) {
-        (Some(keys), held) => *held = Some(Held { keys, fresh_until }),
-        (None, Some(held)) => held.fresh_until = fresh_until,
+        (Some(keys), held) => *held = Some(Held { keys, seen, fresh_until }),
+        (None, Some(held)) => (held.seen, held.fresh_until) = (seen, fresh_until),
         (None, None) => return Err("the answer is empty".into()),
     }
     if let Some(text) = changed {
         *body = text;
     }
-    Ok(fetched.lifetime)
+    Ok(fetched)
 }

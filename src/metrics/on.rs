@@ -1,0 +1,99 @@
+//! The names, and the labels, whose values are known before the first request: schemes, outcomes, reasons and issuers.
+
+use std::sync::Once;
+
+use metrics::{
+    Label, Recorder, SharedString, Unit, counter, describe_counter, describe_histogram, gauge, histogram,
+};
+
+use crate::{
+    AuthenticateLayer, Authenticator, Inspection, Reason,
+    inspect::{Measure, Value},
+    observe::{Decision, Report, Schemes},
+};
+
+/// Whether a recorder is installed. The one that stands in for none has no size, and lies in a static; one without a size
+/// that an app installs lies on the heap, so to say: at no address.
+pub(crate) fn is_on() -> bool {
+    metrics::with_recorder(|recorder: &dyn Recorder| {
+        size_of_val(recorder) != 0 || std::ptr::from_ref(recorder).addr() <= align_of_val(recorder)
+    })
+}
+
+pub(crate) fn decided(decision: &Decision<'_>) {
+    describe();
+    let scheme = scheme(decision.schemes());
+    let reason = decision.reason().map_or("none", Reason::as_str);
+    let outcome = decision.outcome().as_str();
+    counter!("tower_authn_decisions_total", "scheme" => scheme.clone(), "outcome" => outcome, "reason" => reason)
+        .increment(1);
+    if let Some(elapsed) = decision.elapsed() {
+        histogram!("tower_authn_decision_duration_seconds", "scheme" => scheme).record(elapsed);
+    }
+}
+
+pub(crate) fn reported(report: &Report<'_>) {
+    let reason = report.reason().map_or("none", Reason::as_str);
+    let (verdict, outcome) = (report.verdict().as_str(), report.outcome().as_str());
+    counter!(
+        "tower_authn_report_only_total",
+        "verdict" => verdict,
+        "outcome" => outcome,
+        "scheme" => scheme(report.schemes()),
+        "reason" => reason
+    )
+    .increment(1);
+}
+
+fn scheme(schemes: &[&'static str]) -> SharedString {
+    match schemes {
+        [scheme] => SharedString::from(*scheme),
+        schemes => SharedString::from(Schemes(schemes).to_string()),
+    }
+}
+
+fn describe() {
+    static DESCRIBED: Once = Once::new();
+    DESCRIBED.call_once(|| {
+        describe_counter!("tower_authn_decisions_total", "Requests let in and turned away");
+        describe_histogram!(
+            "tower_authn_decision_duration_seconds",
+            Unit::Seconds,
+            "How long it took to decide on a request"
+        );
+    });
+}
+
+impl<A: Authenticator, R> AuthenticateLayer<A, R> {
+    /// Sets the gauges of all parts: key sets, caches, hash permits, throttles (feature `metrics`). Call it before each scrape,
+    /// or every few seconds; the manual's chapter on [operating](crate::manual::operating) lists their names.
+    ///
+    /// ```
+    /// use tower_authn::{AuthenticateLayer, Scheme, Tokens, scheme::Bearer};
+    ///
+    /// let layer = AuthenticateLayer::new(Bearer::new("api").validated_by(Tokens::<u32>::new()));
+    /// let scrape = move || {
+    ///     layer.measure();
+    ///     // … and render what the recorder has.
+    /// };
+    /// # scrape();
+    /// ```
+    #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+    pub fn measure(&self) {
+        let mut inspection = Inspection::of(&**self.authenticator());
+        if let Some(shadow) = &self.hooks().shadow {
+            shadow.inspect(&mut inspection);
+        }
+        inspection.measures().iter().for_each(publish);
+    }
+}
+
+fn publish(measure: &Measure) {
+    let Measure { name, scheme, issuer, value } = measure.clone();
+    let mut labels = vec![Label::new("scheme", scheme)];
+    labels.extend(issuer.map(|issuer| Label::new("issuer", String::from(issuer))));
+    match value {
+        Value::Gauge(value) => gauge!(name, labels).set(value),
+        Value::Total(total) => counter!(name, labels).absolute(total),
+    }
+}

@@ -1,0 +1,115 @@
+//! How a layer is told who watches it.
+
+use std::sync::Arc;
+
+use super::{
+    Correlation, Observe,
+    trial::Shadow,
+    user::{Naming, random_key},
+};
+use crate::{AuthenticateLayer, Authenticator, Clock};
+
+impl<A: Authenticator, R> AuthenticateLayer<A, R> {
+    /// Tells an observer of every decision, and of what happens beside them, such as keys that are fetched. It is one
+    /// observer; a second call replaces it for decisions.
+    ///
+    /// ```
+    /// use tower_authn::{AuthenticateLayer, Scheme, Tokens, observe::Event, scheme::Bearer};
+    ///
+    /// let layer = AuthenticateLayer::new(Bearer::new("api").validated_by(Tokens::<u32>::new()))
+    ///     .observe(|event: &Event<'_>| match event {
+    ///         Event::Accepted(_) => {}
+    ///         event => eprintln!("{event}"),
+    ///     });
+    /// # let _ = layer;
+    /// ```
+    pub fn observe(mut self, observer: impl Observe) -> Self {
+        let observer: Arc<dyn Observe> = Arc::new(observer);
+        self.authenticator().each_part(&mut |part| part.observed_by(&observer));
+        if let Some(shadow) = &self.hooks().shadow {
+            shadow.observed_by(&observer);
+        }
+        self.hooks_mut().observe(observer);
+        self
+    }
+
+    /// Lets a second authenticator decide beside the real one, and reports what it would have decided: to try a stricter
+    /// policy before it counts. It works on a copy of the request's head, and changes nothing for the client; its panics are
+    /// caught. A second call replaces it.
+    ///
+    /// It is not waited for: where it is not done when the answer is ready, it is dropped, and reported as
+    /// [undecided](super::Verdict::Undecided). It runs in the request's own task, so what its validator computes without
+    /// waiting is computed before the answer goes out. It validates in earnest: its throttles count, its caches remember. Where nobody
+    /// would be told, it is not asked.
+    ///
+    /// ```
+    /// use tower_authn::{AuthenticateLayer, Authenticator, Scheme, Tokens, Users, scheme::{Basic, Bearer}};
+    ///
+    /// let tokens = Tokens::<String>::new();
+    /// let bearer = || Bearer::new("api").validated_by(tokens.clone());
+    /// let layer = AuthenticateLayer::new(bearer().or(Basic::new("api").validated_by(Users::new())))
+    ///     .report_only(bearer()); // who would be locked out without Basic?
+    /// # let _ = layer;
+    /// ```
+    pub fn report_only(mut self, other: impl Authenticator) -> Self {
+        let shadow: Arc<dyn Shadow> = Arc::new(Arc::new(other));
+        if let Some(observer) = self.hooks().observer() {
+            shadow.observed_by(observer);
+        }
+        self.hooks_mut().shadow = Some(shadow);
+        self
+    }
+
+    /// Gives each rejection an id that the client sees, and that its line in the log has: in the problem document as
+    /// `instance`, on the page and in plain text as a last line. Off by default.
+    ///
+    /// A rejection from inside keeps the id that it has.
+    pub fn correlate(mut self, correlation: Correlation) -> Self {
+        self.hooks_mut().correlation = Some(correlation);
+        self
+    }
+
+    /// Names the user of an accepted request in logs and events: as the first 16 hexadecimal digits of a SHA-256 under a key
+    /// that lives as long as the process. Only who knows a name can look for it, and only while the process runs.
+    ///
+    /// ```
+    /// use tower_authn::{AuthenticateLayer, Scheme, Tokens, scheme::Bearer};
+    ///
+    /// let layer = AuthenticateLayer::new(Bearer::new("api").validated_by(Tokens::<String>::new()))
+    ///     .log_user(|user: &String| user.clone());
+    /// # let _ = layer;
+    /// ```
+    pub fn log_user(self, name: impl Fn(&A::Identity) -> String + Send + Sync + 'static) -> Self {
+        self.log_user_hashed_with(&random_key(), name)
+    }
+
+    /// Does what [`log_user`](Self::log_user) does under a key of one's own, so that the hashes of several processes can be
+    /// compared. Keep it from whoever reads the logs.
+    pub fn log_user_hashed_with(
+        mut self,
+        key: &[u8],
+        name: impl Fn(&A::Identity) -> String + Send + Sync + 'static,
+    ) -> Self {
+        self.hooks_mut().naming = Some(Naming::hashed(name, key));
+        self
+    }
+
+    /// Names the user of an accepted request in logs and events as it is.
+    ///
+    /// # Security
+    ///
+    /// The log then holds personal data: who did what, and when.
+    pub fn log_user_in_plain_text(
+        mut self,
+        name: impl Fn(&A::Identity) -> String + Send + Sync + 'static,
+    ) -> Self {
+        self.hooks_mut().naming = Some(Naming::plain(name));
+        self
+    }
+
+    /// Sets the clock by which decisions are timed, for tests.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.hooks_mut().clock = clock;
+        self
+    }
+}

@@ -1,0 +1,138 @@
+use std::fmt;
+
+use super::{Outcome, decision::Schemes};
+use crate::{Finding, Reason, Rejection, granted};
+
+/// What a second authenticator, or a requirement, would have decided on a request, had it been asked in earnest: see
+/// [`AuthenticateLayer::report_only`](crate::AuthenticateLayer::report_only) and
+/// [`Authenticator::require_report_only`](crate::Authenticator::require_report_only).
+///
+/// ```
+/// use tower_authn::observe::{Event, Outcome, Verdict};
+///
+/// fn would_lock_out(event: &Event<'_>) -> bool {
+///     matches!(event, Event::ReportOnly(report)
+///         if report.verdict() == Verdict::WouldRefuse && report.outcome() == Outcome::Accepted)
+/// }
+/// # let _ = would_lock_out;
+/// ```
+#[derive(Clone, Copy)]
+pub struct Report<'a> {
+    pub(super) tried: Option<&'a Tried>,
+    pub(super) outcome: Outcome,
+    pub(super) id: Option<&'a str>,
+}
+
+/// What would have been decided.
+///
+/// ```
+/// assert_eq!(tower_authn::observe::Verdict::WouldRefuse.as_str(), "would_refuse");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// The request would have been let in.
+    WouldAccept,
+    /// The request would have been turned away.
+    WouldRefuse,
+    /// It was not decided when the answer was ready, or its code panicked.
+    Undecided,
+}
+
+impl Verdict {
+    /// Returns the stable name, for logs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::WouldAccept => "would_accept",
+            Self::WouldRefuse => "would_refuse",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+/// What a trial came to.
+#[derive(Clone)]
+pub(crate) struct Tried {
+    schemes: granted::Schemes,
+    rejection: Option<Rejection>,
+}
+
+impl Tried {
+    pub(crate) fn accepted(schemes: &granted::Schemes) -> Self {
+        Self { schemes: schemes.clone(), rejection: None }
+    }
+
+    pub(crate) fn refused(rejection: Rejection) -> Self {
+        let scheme = rejection.first().and_then(Finding::scheme);
+        let schemes = scheme.map_or(granted::Schemes::None, |scheme| granted::Schemes::One([scheme]));
+        Self { schemes, rejection: Some(rejection) }
+    }
+}
+
+impl Report<'_> {
+    /// Returns what would have been decided.
+    pub fn verdict(&self) -> Verdict {
+        match self.tried {
+            None => Verdict::Undecided,
+            Some(Tried { rejection: None, .. }) => Verdict::WouldAccept,
+            Some(_) => Verdict::WouldRefuse,
+        }
+    }
+
+    /// Returns what was decided in earnest, by the layer itself.
+    pub const fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// Returns the reason that ranks highest of those why it would have been turned away.
+    pub fn reason(&self) -> Option<Reason> {
+        Some(self.tried?.rejection.as_ref()?.reason())
+    }
+
+    /// Returns the schemes that would have granted the identity, or the one whose finding would have decided.
+    pub fn schemes(&self) -> &[&'static str] {
+        self.tried.map_or(&[], |tried| tried.schemes.as_slice())
+    }
+
+    /// Returns all that would have been found against the request.
+    pub fn findings(&self) -> &[Finding] {
+        self.tried.and_then(|tried| tried.rejection.as_ref()).map_or(&[], Rejection::findings)
+    }
+
+    /// Returns the id that links the answer with the log, if there is one; see [`Correlation`](super::Correlation).
+    pub const fn id(&self) -> Option<&str> {
+        self.id
+    }
+
+    /// Whether it would have been decided as it was.
+    pub fn agrees(&self) -> bool {
+        match self.verdict() {
+            Verdict::WouldAccept => self.outcome == Outcome::Accepted,
+            Verdict::WouldRefuse => self.outcome != Outcome::Accepted,
+            Verdict::Undecided => false,
+        }
+    }
+}
+
+/// Both decisions, and what would have been found, in one line.
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, report-only {}", self.outcome.as_str(), self.verdict().as_str())?;
+        match self.tried {
+            Some(Tried { rejection: Some(rejection), .. }) => write!(f, ": {rejection}"),
+            Some(Tried { schemes, .. }) => write!(f, " by {}", Schemes(schemes.as_slice())),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Report")
+            .field("verdict", &self.verdict())
+            .field("outcome", &self.outcome)
+            .field("findings", &self.findings())
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
