@@ -32,6 +32,12 @@ pub enum ConfigurationWarning {
     UnservedAlgorithm { issuer: String, algorithm: &'static str },
     /// The keys of an issuer could not be fetched.
     IssuerUnreachable { issuer: String, failure: String },
+    /// The cookie of a session also travels without TLS.
+    SessionWithoutSecure { realm: String },
+    /// The cookie of a session goes along with requests that other sites make.
+    SessionSentByOtherSites { realm: String },
+    /// Sessions live until their absolute limit, however long they are not used.
+    SessionWithoutIdleLimit { idle: Duration, absolute: Duration },
     /// Something about addresses.
     Address(AddressWarning),
     /// Something that the app's own scheme, validator or store says.
@@ -71,6 +77,22 @@ impl fmt::Display for ConfigurationWarning {
                 f,
                 "the keys of {issuer:?} could not be fetched ({failure}): check the URL, DNS, the proxy and \
                  certificates from this machine"
+            ),
+            Self::SessionWithoutSecure { realm } => write!(
+                f,
+                "the session of realm {realm:?} also travels without TLS: in production leave out \
+                 `SessionCookie::over_plain_http_at`"
+            ),
+            Self::SessionSentByOtherSites { realm } => write!(
+                f,
+                "the session of realm {realm:?} goes along with requests that other sites make: put tower-http's `csrf` \
+                 layer in front, or leave out `sent_with_requests_of_other_sites`"
+            ),
+            Self::SessionWithoutIdleLimit { idle, absolute } => write!(
+                f,
+                "sessions may go unused for {} s, and end after {} s in any case: set a shorter `idle_limit`",
+                idle.as_secs(),
+                absolute.as_secs()
             ),
             Self::Address(warning) => warning.fmt(f),
             Self::Other(text) => f.write_str(text),

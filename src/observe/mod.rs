@@ -2,10 +2,15 @@
 
 use std::{fmt, sync::Arc};
 
+#[cfg(feature = "session")]
+use crate::{Reason, validator::session::SessionKey};
+
 mod configure;
 mod correlation;
 mod decision;
 mod hooks;
+#[cfg(any(feature = "jwt", feature = "session"))]
+mod observers;
 mod outage;
 mod pending;
 mod report;
@@ -18,6 +23,8 @@ pub(crate) use correlation::is_uuid;
 pub(crate) use decision::Schemes;
 pub use decision::{Decision, Outcome};
 pub(crate) use hooks::{Hooks, Logging, Watch, is_around, mark, wants_details};
+#[cfg(any(feature = "jwt", feature = "session"))]
+pub(crate) use observers::Observers;
 #[cfg(feature = "jwt")]
 pub(crate) use outage::Outage;
 pub(crate) use pending::Waiting;
@@ -98,6 +105,30 @@ pub enum Event<'a> {
         /// Why, in the words of the HTTP client.
         failure: &'a str,
     },
+    /// Somebody signed in, or a session got a new id (feature `session`).
+    #[cfg(feature = "session")]
+    #[non_exhaustive]
+    SessionBegun {
+        /// What it is known by.
+        key: &'a SessionKey,
+    },
+    /// A session was ended, by whom or what the reason says (feature `session`). One that ends of age makes no event; the
+    /// next request that brings it is refused for it.
+    #[cfg(feature = "session")]
+    #[non_exhaustive]
+    SessionEnded {
+        /// What it was known by.
+        key: &'a SessionKey,
+        /// Revoked, replaced, or for changed credentials.
+        reason: Reason,
+    },
+    /// All sessions of somebody were ended (feature `session`).
+    #[cfg(feature = "session")]
+    #[non_exhaustive]
+    SessionsEnded {
+        /// How many there were.
+        sessions: usize,
+    },
 }
 
 impl<'a> Event<'a> {
@@ -108,7 +139,7 @@ impl<'a> Event<'a> {
             | Self::Refused(decision)
             | Self::Unavailable(decision)
             | Self::Misconfigured(decision) => Some(decision),
-            Self::ReportOnly(_) | Self::KeysFetched { .. } | Self::KeysFailed { .. } => None,
+            _ => None,
         }
     }
 }
@@ -130,6 +161,12 @@ impl fmt::Display for Event<'_> {
             Self::ReportOnly(report) => report.fmt(f),
             Self::KeysFetched { issuer, keys } => write!(f, "keys of {issuer} fetched: {keys}"),
             Self::KeysFailed { issuer, failure } => write!(f, "keys of {issuer} not fetched: {failure}"),
+            #[cfg(feature = "session")]
+            Self::SessionBegun { key } => write!(f, "session {key} begun"),
+            #[cfg(feature = "session")]
+            Self::SessionEnded { key, reason } => write!(f, "session {key} ended: {reason}"),
+            #[cfg(feature = "session")]
+            Self::SessionsEnded { sessions } => write!(f, "all sessions of somebody ended: {sessions}"),
             Self::Accepted(decision)
             | Self::Refused(decision)
             | Self::Unavailable(decision)

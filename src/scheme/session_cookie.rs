@@ -3,7 +3,7 @@ use std::{error::Error, fmt, net::SocketAddr, sync::Arc, time::Duration};
 use http::{HeaderValue, header, request::Parts};
 
 use super::{Scheme, read};
-use crate::{Challenge, Finding, IntoRealm, Reason, Rejection};
+use crate::{Challenge, ConfigurationWarning, Finding, Inspection, IntoRealm, Realm, Reason, Rejection};
 
 /// A session's token in a cookie: `__Host-session` with `Secure`, `HttpOnly`, `SameSite=Lax` and `Path=/`, which the browser
 /// forgets when it is closed (RFC 6265bis §4.1.3).
@@ -31,6 +31,7 @@ use crate::{Challenge, Finding, IntoRealm, Reason, Rejection};
 pub struct SessionCookie {
     shape: Shape,
     rendered: Arc<Rendered>,
+    realm: Realm,
     challenge: Option<Challenge>,
 }
 
@@ -46,8 +47,9 @@ impl SessionCookie {
     #[track_caller]
     pub fn new(realm: impl IntoRealm) -> Self {
         let shape = Shape::default();
-        let challenge = Challenge::new("Session").param("realm", realm.into_realm().as_str()).build().ok();
-        Self { rendered: Arc::new(shape.rendered()), shape, challenge }
+        let realm = realm.into_realm();
+        let challenge = Challenge::new("Session").param("realm", realm.as_str()).build().ok();
+        Self { rendered: Arc::new(shape.rendered()), shape, realm, challenge }
     }
 
     /// Sets the name, without its prefix: `name("id")` is `__Host-id`.
@@ -182,6 +184,20 @@ impl Scheme for SessionCookie {
 
     fn challenge(&self, _: Option<&Finding>) -> Option<Challenge> {
         self.challenge.clone()
+    }
+
+    fn realm(&self) -> Option<&str> {
+        Some(self.realm.as_str())
+    }
+
+    fn inspect(&self, inspection: &mut Inspection) {
+        let realm = || self.realm.as_str().to_owned();
+        if self.shape.secure == Secure::No {
+            inspection.warn(ConfigurationWarning::SessionWithoutSecure { realm: realm() });
+        }
+        if self.shape.same_site == "None" {
+            inspection.warn(ConfigurationWarning::SessionSentByOtherSites { realm: realm() });
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::{runtime::Handle, task::JoinHandle};
 
 use super::{SessionRecord, SessionStore, Stored};
 use crate::{
-    Clock, Reason, Rejection,
+    Clock, Inspection, Reason, Rejection,
     validator::{
         digest::FirstBytes,
         session::{Limits, SessionInfo, SessionKey},
@@ -207,6 +207,11 @@ impl<I: Send + Sync + 'static> SessionStore<I> for MemorySessions<I> {
             _ => None,
         };
         Ok(keys.iter().filter_map(info).collect())
+    }
+
+    fn inspect(&self, inspection: &mut Inspection) {
+        inspection.count("tower_authn_sessions", self.len());
+        inspection.count("tower_authn_sessions_most", self.shared.capacity);
     }
 }
 

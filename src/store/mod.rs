@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use crate::{
-    Reason, Rejection,
+    Inspection, Reason, Rejection,
     validator::session::{Limits, SessionInfo, SessionKey},
 };
 
@@ -135,6 +135,11 @@ pub trait SessionStore<I>: Send + Sync + 'static {
         subject: &str,
         limits: Limits,
     ) -> impl Future<Output = Result<Vec<SessionInfo>, Rejection>> + Send;
+
+    /// Says what is risky about the store, and what there is to measure. Nothing unless implemented.
+    fn inspect(&self, inspection: &mut Inspection) {
+        let _ = inspection;
+    }
 }
 
 impl<I, S: SessionStore<I>> SessionStore<I> for Arc<S>
@@ -191,6 +196,10 @@ where
         limits: Limits,
     ) -> impl Future<Output = Result<Vec<SessionInfo>, Rejection>> + Send {
         S::list(self, subject, limits)
+    }
+
+    fn inspect(&self, inspection: &mut Inspection) {
+        S::inspect(self, inspection);
     }
 }
 

@@ -14,7 +14,8 @@ pub use session::{Session, SessionInfo};
 pub use sign_out::SignOut;
 
 use crate::{
-    Clock, Reason, Rejection, Validator,
+    Clock, ConfigurationWarning, Inspection, Observe, Reason, Rejection, Validator,
+    observe::{Event, Observers},
     scheme::{SessionCookie, SessionToken, SetCookie},
     store::{MemorySessions, SessionRecord, SessionStore, Stored, Times},
 };
@@ -61,6 +62,7 @@ pub struct Sessions<I, S = MemorySessions<I>> {
     limits: Limits,
     clock: Clock,
     version: Option<VersionOf<I>>,
+    observers: Arc<Observers>,
 }
 
 /// Whose session it is: what [`Sessions::revoke_all`] ends all sessions of, and [`Sessions::list`] lists.
@@ -136,6 +138,7 @@ impl<I, S> Sessions<I, S> {
             limits: Limits::default(),
             clock: Clock::default(),
             version: None,
+            observers: Arc::default(),
         }
     }
 
@@ -246,7 +249,7 @@ where
         before: &SessionKey,
         identity: I,
     ) -> Result<(SessionId, SetCookie), Rejection> {
-        self.store.end(before, Reason::Replaced, self.now()).await?;
+        self.end(before, Reason::Replaced).await?;
         self.create(identity).await
     }
 
@@ -266,6 +269,7 @@ where
         let record = self.record(identity, times).await?;
         let id = SessionId::random()?;
         if self.store.replace(session.key(), id.key(), record, limits).await? {
+            self.observers.tell(&Event::SessionEnded { key: session.key(), reason: Reason::Replaced });
             self.handed_out(id)
         } else {
             Err(Rejection::missing().with_reason(Reason::Replaced))
@@ -278,7 +282,7 @@ where
     ///
     /// The store is down: 503.
     pub async fn revoke(&self, key: &SessionKey) -> Result<bool, Rejection> {
-        self.store.end(key, Reason::Revoked, self.now()).await
+        self.end(key, Reason::Revoked).await
     }
 
     /// Ends a session at its user's wish. The answer takes the cookie, and what the browser keeps of the site, away.
@@ -297,7 +301,9 @@ where
     ///
     /// The store is down: 503.
     pub async fn revoke_all(&self, whose: &(impl Subject + ?Sized)) -> Result<usize, Rejection> {
-        self.store.end_all(&whose.subject(), self.now()).await
+        let sessions = self.store.end_all(&whose.subject(), self.now()).await?;
+        self.observers.tell(&Event::SessionsEnded { sessions });
+        Ok(sessions)
     }
 
     /// Returns the live sessions of somebody, the latest sign-in first.
@@ -322,7 +328,18 @@ where
 
     fn handed_out(&self, id: SessionId) -> Result<(SessionId, SetCookie), Rejection> {
         let set_cookie = self.cookie.set(&id.expose())?;
+        self.observers.tell(&Event::SessionBegun { key: &id.key() });
         Ok((id, set_cookie))
+    }
+}
+
+impl<I: Send + Sync + 'static, S: SessionStore<I>> Sessions<I, S> {
+    async fn end(&self, key: &SessionKey, reason: Reason) -> Result<bool, Rejection> {
+        let was_live = self.store.end(key, reason, self.now()).await?;
+        if was_live {
+            self.observers.tell(&Event::SessionEnded { key, reason });
+        }
+        Ok(was_live)
     }
 }
 
@@ -350,11 +367,23 @@ where
         if let Some(version) = &self.version {
             let version = version(&record.identity).await?;
             if version.is_none() || version != record.version {
-                self.store.end(&key, Reason::CredentialsChanged, limits).await?;
+                self.end(&key, Reason::CredentialsChanged).await?;
                 return Err(token.ended(Reason::CredentialsChanged));
             }
         }
         Ok(Some(Session::new(key, record)))
+    }
+
+    fn observed_by(&self, observer: &Arc<dyn Observe>) {
+        self.observers.add(observer);
+    }
+
+    fn inspect(&self, inspection: &mut Inspection) {
+        let Limits { idle, absolute, .. } = self.limits;
+        if idle >= absolute {
+            inspection.warn(ConfigurationWarning::SessionWithoutIdleLimit { idle, absolute });
+        }
+        self.store.inspect(inspection);
     }
 }
 
@@ -366,6 +395,7 @@ impl<I, S> Clone for Sessions<I, S> {
             limits: self.limits,
             clock: self.clock.clone(),
             version: self.version.clone(),
+            observers: Arc::clone(&self.observers),
         }
     }
 }

@@ -42,7 +42,8 @@ pub(crate) use location::Location;
 
 use super::status::Fetched;
 use super::{Algorithm, KeySet};
-use crate::{Clock, Observe, Reason, Rejection, observe::Event, observe::Outage};
+use crate::observe::{Observers, Outage};
+use crate::{Clock, Observe, Reason, Rejection};
 
 /// How long an unknown key waits for the one before it.
 const COOL_DOWN: Duration = Duration::from_secs(30);
@@ -71,7 +72,7 @@ struct Shared {
     wanted: Notify,
     attempts: watch::Sender<Attempts>,
     issuer: Arc<str>,
-    observers: Mutex<Vec<Arc<dyn Observe>>>,
+    observers: Observers,
     outage: Outage,
 }
 
@@ -125,7 +126,7 @@ impl RemoteKeys {
             wanted: Notify::new(),
             attempts: watch::Sender::default(),
             issuer,
-            observers: Mutex::default(),
+            observers: Observers::default(),
             outage: Outage::default(),
         };
         Self { shared: Arc::new(shared), task: Mutex::default() }
@@ -151,10 +152,7 @@ impl RemoteKeys {
 
     /// Tells one more observer of what is fetched.
     pub(crate) fn observed_by(&self, observer: &Arc<dyn Observe>) {
-        let mut observers = lock(&self.shared.observers);
-        if !observers.iter().any(|known| Arc::ptr_eq(known, observer)) {
-            observers.push(Arc::clone(observer));
-        }
+        self.shared.observers.add(observer);
     }
 
     /// Returns the keys at hand, and leaves it at that.
@@ -231,14 +229,6 @@ impl RemoteKeys {
 }
 
 impl Shared {
-    /// Tells the observers, with no lock held.
-    fn tell(&self, event: &Event<'_>) {
-        let observers = lock(&self.observers).clone();
-        for observer in observers {
-            observer.observe(event);
-        }
-    }
-
     fn held(&self) -> RwLockReadGuard<'_, Option<Held>> {
         self.held.read().unwrap_or_else(PoisonError::into_inner)
     }

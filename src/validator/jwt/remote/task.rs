@@ -36,7 +36,9 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 if let Some(left_out) = shared.outage.line(shared.clock.monotonic()) {
                     trace::keys_failed(&shared.issuer, &shared.location, failure, left_out);
                 }
-                shared.tell(&Event::KeysFailed { issuer: &shared.issuer, failure: &failure.to_string() });
+                shared
+                    .observers
+                    .tell(&Event::KeysFailed { issuer: &shared.issuer, failure: &failure.to_string() });
                 known.forget();
                 let wait = pause;
                 pause = (pause * 2).min(LONGEST_PAUSE);
@@ -64,7 +66,7 @@ async fn attempt(shared: &Shared, known: &mut Known, body: &mut Bytes) -> Result
     };
     if let Some(keys) = &keys {
         trace::keys_fetched(&shared.issuer, &shared.location, keys);
-        shared.tell(&Event::KeysFetched { issuer: &shared.issuer, keys: keys.len() });
+        shared.observers.tell(&Event::KeysFetched { issuer: &shared.issuer, keys: keys.len() });
     }
     let seen = shared.clock.monotonic();
     let fresh_until = seen + fetched.lifetime;

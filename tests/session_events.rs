@@ -1,0 +1,101 @@
+//! What an operator learns of sessions: warnings, events, gauges.
+#![cfg(all(feature = "session", feature = "testing"))]
+
+mod support;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use support::session::{HOUR, Site, site};
+use tower_authn::{
+    AuthenticateLayer, ConfigurationWarning as Warning, Scheme as _, observe::Event, scheme::SessionCookie,
+    validator::session::Sessions,
+};
+
+fn warnings(cookie: SessionCookie) -> Vec<Warning> {
+    let sessions = Sessions::<String>::in_memory(&cookie);
+    AuthenticateLayer::new(cookie.validated_by(sessions)).check()
+}
+
+fn cookie() -> SessionCookie {
+    SessionCookie::new("web")
+}
+
+#[test]
+fn a_cookie_as_it_is_by_default_has_no_warnings() {
+    assert_eq!(warnings(cookie()), []);
+}
+
+#[test]
+fn a_cookie_that_travels_without_tls_or_for_other_sites_is_warned_of() {
+    let realm = || "web".to_owned();
+    let address = "127.0.0.1:80".parse().unwrap();
+    let plain = cookie().over_plain_http_at(address).unwrap();
+    assert_eq!(warnings(plain), [Warning::SessionWithoutSecure { realm: realm() }]);
+    let cross_site = cookie().sent_with_requests_of_other_sites();
+    assert_eq!(warnings(cross_site), [Warning::SessionSentByOtherSites { realm: realm() }]);
+}
+
+#[test]
+fn an_idle_limit_that_limits_nothing_is_warned_of() {
+    let site = site().with(|sessions| sessions.idle_limit(12 * HOUR));
+    let layer = AuthenticateLayer::new(site.cookie.validated_by(site.sessions));
+    assert_eq!(layer.check(), [Warning::SessionWithoutIdleLimit { idle: 12 * HOUR, absolute: 12 * HOUR }]);
+}
+
+/// What an observer of the layer is told.
+fn watched(site: &Site) -> Arc<Mutex<Vec<String>>> {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let events = Arc::clone(&told);
+    let layer = AuthenticateLayer::new(site.cookie.clone().validated_by(site.sessions.clone()));
+    let _ = layer.observe(move |event: &Event<'_>| {
+        events.lock().unwrap_or_else(PoisonError::into_inner).push(event.to_string());
+    });
+    told
+}
+
+#[tokio::test]
+async fn sign_ins_rotations_and_sign_outs_make_events_that_name_the_key() {
+    let site = site();
+    let told = watched(&site);
+    let (id, _) = site.sessions.create("alice").await.unwrap();
+    let cookie = format!("__Host-session={}", &*id.expose());
+    let (rotated, _) = site.sessions.rotate(&site.session(&cookie).await, "alice").await.unwrap();
+    let (again, _) = site.sessions.create_in_place_of(&rotated.key(), "alice").await.unwrap();
+    site.sessions.revoke(&again.key()).await.unwrap();
+    site.sessions.revoke(&again.key()).await.unwrap(); // it is over: no event
+    site.sessions.create("bob").await.unwrap().1.into_header_value();
+    site.sessions.revoke_all("bob").await.unwrap();
+    let told = told.lock().unwrap();
+    let (first, second, third) = (id.key(), rotated.key(), again.key());
+    assert_eq!(
+        told[..7],
+        [
+            format!("session {first} begun"),
+            format!("session {first} ended: replaced"),
+            format!("session {second} begun"),
+            format!("session {second} ended: replaced"),
+            format!("session {third} begun"),
+            format!("session {third} ended: revoked"),
+            told[6].clone(), // bob's
+        ]
+    );
+    assert_eq!(told[7..], ["all sessions of somebody ended: 1"]);
+    assert!(told.iter().all(|event| !event.contains(id.expose().as_str()) && !event.contains("alice")));
+}
+
+#[cfg(feature = "metrics")]
+#[test]
+fn live_sessions_are_measured() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    metrics::with_local_recorder(&recorder, || {
+        let site = site();
+        for _ in 0..3 {
+            let _ = support::now(site.sessions.create("alice")).unwrap();
+        }
+        AuthenticateLayer::new(site.cookie.validated_by(site.sessions)).measure();
+    });
+    let page = handle.render();
+    assert!(page.contains("tower_authn_sessions{scheme=\"Session\"} 3\n"), "{page}");
+    assert!(page.contains("tower_authn_sessions_most{scheme=\"Session\"} 100000\n"), "{page}");
+}
