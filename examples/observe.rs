@@ -1,5 +1,5 @@
 //! The quickstart with logs, metrics, a policy that is tried out, and a page that explains:
-//! `cargo run --features metrics,tracing --example observe`.
+//! `cargo run --example observe --features metrics,tracing`.
 //!
 //! Logs go to standard error. With `DEBUG_AUTH=1`, `/debug/auth` explains requests, to this machine only.
 
