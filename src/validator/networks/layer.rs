@@ -35,6 +35,22 @@ impl<R> IpAllowlistLayer<R> {
     }
 }
 
+/// The layer that it is, to be observed, checked or explained as any other.
+///
+/// ```
+/// use tower_authn::{AuthenticateLayer, observe::Event, scheme::ClientAddr};
+/// use tower_authn::validator::{IpAllowlist, IpAllowlistLayer, Networks};
+///
+/// let layer = IpAllowlistLayer::new(ClientAddr::new(), IpAllowlist::new(Networks::loopback()));
+/// let layer = AuthenticateLayer::from(layer).observe(|event: &Event<'_>| eprintln!("{event}"));
+/// # let _ = layer;
+/// ```
+impl<R> From<IpAllowlistLayer<R>> for AuthenticateLayer<ValidatedBy<ClientAddr, IpAllowlist>, R> {
+    fn from(layer: IpAllowlistLayer<R>) -> Self {
+        layer.0
+    }
+}
+
 impl<S, R> Layer<S> for IpAllowlistLayer<R> {
     type Service = Authenticate<S, ValidatedBy<ClientAddr, IpAllowlist>, R>;
 
