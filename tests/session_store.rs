@@ -120,6 +120,34 @@ async fn fulfils_the_contract<S: SessionStore<String>>(store: S) {
     }
     assert_eq!(listed(store, "carol", limits()).await, [key(22), key(23), key(24)]);
     assert_eq!(found(store, 20, limits()).await, Err(Some(Reason::Revoked)));
+
+    // One that takes another's place is none more, however often and whichever key is the lower one.
+    let at_most = |per_subject| Limits { per_subject, ..limits() };
+    for (first, names) in [(30, "dave"), (40, "erin")] {
+        assert!(store.create(key(first), of(names), at_most(2)).await.unwrap());
+        assert!(store.create(key(first + 9), of(names), at_most(2)).await.unwrap());
+        for (old, new) in [(first, first + 5), (first + 5, first + 3), (first + 3, first + 7)] {
+            assert!(store.replace(&key(old), key(new), of(names), at_most(2)).await.unwrap());
+            assert_eq!(found(store, old, limits()).await, Ok(names.into()), "it lives on for the grace");
+            assert_eq!(listed(store, names, limits()).await, [key(new), key(first + 9)]);
+        }
+        assert_eq!(
+            store.end_all(names, limits()).await.unwrap(),
+            5,
+            "the four that were usable, and the other"
+        );
+    }
+
+    // What is too old by itself is not what one more ends somebody's live session for.
+    for number in [50, 51] {
+        assert!(store.create(key(number), of("frank"), at_most(2)).await.unwrap());
+    }
+    store.load(&key(50), later(20 * MINUTE)).await.unwrap();
+    let mut record = of("frank");
+    record.times = Times { created: later(35 * MINUTE).now, seen: later(35 * MINUTE).now };
+    let limits_then = Limits { per_subject: 2, ..later(35 * MINUTE) };
+    assert!(store.create(key(52), record, limits_then).await.unwrap());
+    assert_eq!(listed(store, "frank", limits_then).await, [key(50), key(52)]);
 }
 
 #[tokio::test]
@@ -169,6 +197,40 @@ async fn a_full_store_refuses_new_sessions_and_keeps_the_others() {
         SessionKey::from_bytes(bytes)
     };
     assert!(store.create(beside, of("carol"), later(40 * MINUTE)).await.unwrap());
+}
+
+/// An identity that asks the store for a list when it is dropped.
+struct Nosy(std::sync::Weak<MemorySessions<Nosy>>, std::sync::mpsc::Sender<usize>);
+
+impl Drop for Nosy {
+    fn drop(&mut self) {
+        if let Some(store) = self.0.upgrade() {
+            let _ = self.1.send(support::now(store.list("nosy", limits())).unwrap().len());
+        }
+    }
+}
+
+#[test]
+fn an_identity_may_use_the_store_while_it_is_dropped() {
+    let (sender, dropped) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let (clock, hand) = Clock::manual(limits().now);
+        let store = Arc::new(MemorySessions::new(5).clock(clock));
+        let create = |number| {
+            let identity = Arc::new(Nosy(Arc::downgrade(&store), sender.clone()));
+            let record =
+                SessionRecord { identity, subject: "nosy".into(), times: of("").times, version: None };
+            support::now(store.create(key(number), record, Limits { per_subject: 3, ..limits() })).unwrap()
+        };
+        assert!(create(1) && !create(1) && create(2) && create(3) && create(4));
+        support::now(store.end(&key(2), Reason::Revoked, limits())).unwrap();
+        support::now(store.end_all("nosy", limits())).unwrap();
+        assert!(create(5));
+        hand.advance(HOUR);
+        assert!(create(5), "the store was full of what can be forgotten");
+    });
+    let drops: Vec<_> = std::iter::from_fn(|| dropped.recv_timeout(Duration::from_secs(20)).ok()).collect();
+    assert_eq!(drops.len(), 6, "it waits for a lock that it holds");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -64,6 +64,16 @@ enum State<I> {
     Ended(Reason),
 }
 
+/// What was taken out under a lock. Made before the lock is taken, it is dropped after it: an app's identity may do anything
+/// when it is dropped, and so take the lock itself.
+struct Removed<I>(Vec<State<I>>);
+
+impl<I> Default for Removed<I> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
 const SHARDS: usize = 256;
 /// A shard after the other is swept, all of them in about a minute.
 const SWEEP_EVERY: Duration = Duration::from_millis(250);
@@ -134,8 +144,9 @@ impl<I: Send + Sync + 'static> SessionStore<I> for MemorySessions<I> {
         self.start_sweeper();
         let shared = &self.shared;
         shared.make_room(&key)?;
+        let mut removed = Removed::default();
         let mut subjects = shared.subject(&record.subject);
-        Ok(shared.insert(&mut subjects, key, record, limits))
+        Ok(shared.insert(&mut subjects, key, record, limits, &mut removed))
     }
 
     async fn load(&self, key: &SessionKey, limits: Limits) -> Result<Option<Stored<I>>, Rejection> {
@@ -165,6 +176,7 @@ impl<I: Send + Sync + 'static> SessionStore<I> for MemorySessions<I> {
     ) -> Result<bool, Rejection> {
         let shared = &self.shared;
         shared.make_room(&key)?;
+        let mut removed = Removed::default();
         let mut subjects = shared.subject(&record.subject);
         if shared.session(&key).contains_key(&key) {
             return Ok(false);
@@ -181,20 +193,22 @@ impl<I: Send + Sync + 'static> SessionStore<I> for MemorySessions<I> {
                 _ => return Ok(false),
             }
         }
-        Ok(shared.insert(&mut subjects, key, record, limits))
+        Ok(shared.insert(&mut subjects, key, record, limits, &mut removed))
     }
 
     async fn end(&self, key: &SessionKey, reason: Reason, limits: Limits) -> Result<bool, Rejection> {
         let Some(subject) = self.shared.subject_of(key) else { return Ok(false) };
+        let mut removed = Removed::default();
         let mut subjects = self.shared.subject(&subject);
         forget_key(&mut subjects, &subject, key);
-        Ok(self.shared.end(key, reason, limits))
+        Ok(self.shared.end(key, reason, limits, &mut removed))
     }
 
     async fn end_all(&self, subject: &str, limits: Limits) -> Result<usize, Rejection> {
+        let mut removed = Removed::default();
         let mut subjects = self.shared.subject(subject);
         let keys = subjects.remove(subject).unwrap_or_default();
-        Ok(keys.iter().filter(|key| self.shared.end(key, Reason::Revoked, limits)).count())
+        Ok(keys.iter().filter(|key| self.shared.end(key, Reason::Revoked, limits, &mut removed)).count())
     }
 
     async fn list(&self, subject: &str, limits: Limits) -> Result<Vec<SessionInfo>, Rejection> {
@@ -257,12 +271,14 @@ impl<I> Shared<I> {
         key: SessionKey,
         record: SessionRecord<I>,
         limits: Limits,
+        removed: &mut Removed<I>,
     ) -> bool {
         let subject = Arc::clone(&record.subject);
         let forget_at = limits.forget_at(record.times);
         {
             let mut sessions = self.session(&key);
             if sessions.contains_key(&key) {
+                removed.0.push(State::Live(record));
                 return false;
             }
             sessions.insert(key, Entry { state: State::Live(record), forget_at });
@@ -271,14 +287,42 @@ impl<I> Shared<I> {
         let keys = subjects.entry(subject).or_default();
         keys.push(key);
         if keys.len() > limits.per_subject {
-            let oldest = keys.remove(0);
-            self.end(&oldest, Reason::Revoked, limits);
+            self.end_oldest(keys, &key, limits, removed);
         }
         true
     }
 
+    /// Ends as many of a subject's live sessions as there are too many beside a new one. What was replaced counts no more,
+    /// and what is too old by itself never did.
+    fn end_oldest(
+        &self,
+        keys: &mut Vec<SessionKey>,
+        new: &SessionKey,
+        limits: Limits,
+        removed: &mut Removed<I>,
+    ) {
+        let mut live = Vec::new();
+        let mut over = Vec::new();
+        for key in keys.iter().filter(|key| *key != new) {
+            match self.session(key).get(key).map(|entry| &entry.state) {
+                Some(State::Live(record)) if limits.ended(record.times).is_none() => {
+                    live.push((record.times.created, *key));
+                }
+                Some(State::Replaced(_, until)) if !limits.is_before(*until) => over.push(*key),
+                _ => {}
+            }
+        }
+        live.sort_by_key(|(created, _)| *created);
+        let too_many = (live.len() + 1).saturating_sub(limits.per_subject);
+        let oldest = live.into_iter().take(too_many).map(|(_, key)| (key, Reason::Revoked));
+        for (key, reason) in oldest.chain(over.into_iter().map(|key| (key, Reason::Replaced))) {
+            keys.retain(|known| *known != key);
+            self.end(&key, reason, limits, removed);
+        }
+    }
+
     /// Ends a session that its subject is no longer to know.
-    fn end(&self, key: &SessionKey, reason: Reason, limits: Limits) -> bool {
+    fn end(&self, key: &SessionKey, reason: Reason, limits: Limits, removed: &mut Removed<I>) -> bool {
         let mut sessions = self.session(key);
         let Some(entry) = sessions.get_mut(key) else { return false };
         let was_live = match &entry.state {
@@ -286,7 +330,8 @@ impl<I> Shared<I> {
             State::Replaced(_, until) => limits.is_before(*until),
             State::Ended(_) => return false,
         };
-        *entry = Entry { state: State::Ended(reason), forget_at: limits.now.checked_add(limits.remember) };
+        entry.forget_at = limits.now.checked_add(limits.remember);
+        removed.0.push(std::mem::replace(&mut entry.state, State::Ended(reason)));
         was_live
     }
 
@@ -295,6 +340,7 @@ impl<I> Shared<I> {
         let now = self.clock.now();
         let is_due = |entry: &Entry<I>| entry.forget_at.is_some_and(|forget_at| forget_at <= now);
         let mut due = Vec::new();
+        let mut removed = Removed::default();
         {
             let mut sessions = lock(&self.sessions[shard]);
             let before = sessions.len();
@@ -313,14 +359,22 @@ impl<I> Shared<I> {
             let mut subjects = self.subject(&subject);
             let mut sessions = self.session(&key);
             // Somebody may have used it since.
-            if sessions.get(&key).is_some_and(is_due) && sessions.remove(&key).is_some() {
+            if sessions.get(&key).is_some_and(is_due)
+                && let Some(entry) = sessions.remove(&key)
+            {
                 self.len.fetch_sub(1, Ordering::Relaxed);
                 forget_key(&mut subjects, &subject, &key);
+                removed.0.push(entry.state);
             }
         }
         let mut sessions = lock(&self.sessions[shard]);
         if sessions.capacity() > 4 * sessions.len() {
             sessions.shrink_to_fit();
+        }
+        drop(sessions);
+        let mut subjects = lock(&self.subjects[shard]);
+        if subjects.capacity() > 4 * subjects.len() {
+            subjects.shrink_to_fit();
         }
     }
 }

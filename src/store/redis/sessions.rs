@@ -39,21 +39,32 @@ local function finish(key, why)
   if s[3] then return now < tonumber(s[3]) end
   return is_young(s[1], s[2])
 end
+local function make_room(index, new)
+  local live = {}
+  for _, member in ipairs(redis.call('ZRANGE', index, 0, -1)) do
+    local s = redis.call('HMGET', prefix .. member, 'c', 's', 'r')
+    local is_over = s[3] and now >= tonumber(s[3])
+    if is_over then finish(prefix .. member, 'replaced') end
+    if is_over or not s[1] then
+      redis.call('ZREM', index, member)
+    elseif not s[3] and member ~= new and is_young(s[1], s[2]) then
+      table.insert(live, member)
+    end
+  end
+  for oldest = 1, #live + 1 - most do
+    finish(prefix .. live[oldest], 'revoked')
+    redis.call('ZREM', index, live[oldest])
+  end
+end
 local function add(key, index, member, created, seen, subject, identity, version)
   redis.call('HSET', key, 'c', created, 's', seen, 'u', subject, 'i', identity)
   if version ~= '' then redis.call('HSET', key, 'v', version) end
   redis.call('PEXPIRE', key, lives_for(tonumber(created)))
   redis.call('ZADD', index, created, member)
-  redis.call('PEXPIRE', index, whole(absolute + remember))
-  if redis.call('ZCARD', index) > most then
-    for _, old in ipairs(redis.call('ZRANGE', index, 0, -1)) do
-      if redis.call('HEXISTS', prefix .. old, 'c') == 0 then redis.call('ZREM', index, old) end
-    end
-    while redis.call('ZCARD', index) > most do
-      local old = redis.call('ZPOPMIN', index)[1]
-      finish(prefix .. old, 'revoked')
-    end
-  end
+  -- Never sooner than before: a session with longer limits may be in it.
+  local lasts = absolute + remember
+  if redis.call('PTTL', index) < lasts then redis.call('PEXPIRE', index, whole(lasts)) end
+  if redis.call('ZCARD', index) > most then make_room(index, member) end
 end
 ";
 

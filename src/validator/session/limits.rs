@@ -31,7 +31,8 @@ pub struct Limits {
     pub grace: Duration,
     /// How long it is remembered why a session ended; 10 minutes by default.
     pub remember: Duration,
-    /// How many sessions one subject may have; 100 by default. One more ends the oldest.
+    /// How many live sessions one subject may have; 100 by default. One more ends the oldest. What was replaced, or is too old, does
+    /// not count.
     pub per_subject: usize,
 }
 

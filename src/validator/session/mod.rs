@@ -195,7 +195,7 @@ impl<I, S> Sessions<I, S> {
         Self { version: Some(Arc::new(version)), ..self }
     }
 
-    /// Sets how many sessions one subject may have, at least one; 100 by default. One more ends the oldest.
+    /// Sets how many live sessions one subject may have, at least one; 100 by default. One more ends the oldest. A rotation is none more.
     pub fn at_most_per_subject(mut self, sessions: usize) -> Self {
         self.limits.per_subject = sessions.max(1);
         self
