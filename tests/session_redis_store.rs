@@ -146,6 +146,22 @@ async fn another_prefix_shares_nothing() {
 }
 
 #[tokio::test]
+async fn sessions_that_live_longer_are_revoked_with_those_that_do_not() {
+    let Some(redis) = Redis::up("two-limits") else { return };
+    let site = sessions(&redis);
+    let short = short_lived(&redis);
+    let (long_id, _) = site.0.create("alice".to_owned()).await.unwrap();
+    let (short_id, _) = short.0.create("alice".to_owned()).await.unwrap();
+    let kept = || redis.cli(&["KEYS", "*:session:*"]).lines().count();
+    comes_true(|| kept() == 1);
+    tokio::time::sleep(Duration::from_millis(800)).await; // longer than anything of the short-lived ones stays
+    assert_eq!(who(&short, &short_id).await, Err(Reason::Unknown));
+    assert_eq!(site.0.list("alice").await.unwrap().len(), 1);
+    assert_eq!(site.0.revoke_all("alice").await.unwrap(), 1);
+    assert_eq!(who(&site, &long_id).await, Err(Reason::Revoked));
+}
+
+#[tokio::test]
 async fn scripts_that_redis_forgot_are_sent_again() {
     let Some(redis) = Redis::up("scripts") else { return };
     let site = sessions(&redis);
