@@ -191,12 +191,40 @@ async fn a_full_store_refuses_new_sessions_and_keeps_the_others() {
     assert_eq!(found(&store, 1, limits()).await, Ok("alice".into()));
     hand.advance(40 * MINUTE);
     // Of those that can be forgotten, the ones that would stand beside the new one are.
-    let beside = {
-        let mut bytes = [1; 32];
-        bytes[0] = 9;
-        SessionKey::from_bytes(bytes)
-    };
-    assert!(store.create(beside, of("carol"), later(40 * MINUTE)).await.unwrap());
+    assert!(store.create(beside(1), of("carol"), later(40 * MINUTE)).await.unwrap());
+}
+
+/// A key that the store in memory keeps beside another.
+fn beside(number: u8) -> SessionKey {
+    SessionKey::from_bytes(std::array::from_fn(|index| if index == 0 { 255 } else { number }))
+}
+
+#[tokio::test]
+async fn a_full_store_forgets_what_signs_nobody_in_any_more() {
+    let soon = later(10 * Duration::from_secs(1));
+    let make_dead: [(&str, Limits); 3] =
+        [("ended", limits()), ("replaced", soon), ("idle", later(30 * MINUTE))];
+    for (how, then) in make_dead {
+        let store = MemorySessions::new(2);
+        assert!(store.create(key(1), of("alice"), limits()).await.unwrap());
+        match how {
+            "ended" => assert!(store.end(&key(1), Reason::Revoked, limits()).await.unwrap()),
+            "replaced" => assert!(store.replace(&key(1), key(2), of("alice"), limits()).await.unwrap()),
+            _ => {}
+        }
+        if store.len() == 1 {
+            assert!(store.create(key(2), of("alice"), limits()).await.unwrap());
+        }
+        let is_known = |found| found != Err(None);
+        assert!(is_known(found(&store, 1, then).await), "{how}: as long as there is room");
+        let mut record = of("alice");
+        record.times = Times { created: then.now, seen: then.now };
+        assert!(store.create(beside(1), record, then).await.unwrap(), "{how}");
+        assert_eq!(found(&store, 1, then).await, Err(None), "{how}");
+        assert_eq!(store.len(), 2, "{how}");
+        store.end_all("alice", then).await.unwrap();
+        assert!(store.load(&key(2), then).await.unwrap().is_some());
+    }
 }
 
 /// An identity that asks the store for a list when it is dropped.
@@ -214,20 +242,19 @@ impl Drop for Nosy {
 fn an_identity_may_use_the_store_while_it_is_dropped() {
     let (sender, dropped) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let (clock, hand) = Clock::manual(limits().now);
-        let store = Arc::new(MemorySessions::new(5).clock(clock));
-        let create = |number| {
+        let store = Arc::new(MemorySessions::new(5));
+        let create = |number, then: Limits| {
             let identity = Arc::new(Nosy(Arc::downgrade(&store), sender.clone()));
             let record =
                 SessionRecord { identity, subject: "nosy".into(), times: of("").times, version: None };
-            support::now(store.create(key(number), record, Limits { per_subject: 3, ..limits() })).unwrap()
+            support::now(store.create(key(number), record, Limits { per_subject: 3, ..then })).unwrap()
         };
-        assert!(create(1) && !create(1) && create(2) && create(3) && create(4));
+        assert!(create(1, limits()) && !create(1, limits()) && create(2, limits()));
+        assert!(create(3, limits()) && create(4, limits()));
         support::now(store.end(&key(2), Reason::Revoked, limits())).unwrap();
         support::now(store.end_all("nosy", limits())).unwrap();
-        assert!(create(5));
-        hand.advance(HOUR);
-        assert!(create(5), "the store was full of what can be forgotten");
+        assert!(create(5, limits()));
+        assert!(create(5, later(HOUR)), "the store was full of what can be forgotten");
     });
     let drops: Vec<_> = std::iter::from_fn(|| dropped.recv_timeout(Duration::from_secs(20)).ok()).collect();
     assert_eq!(drops.len(), 6, "it waits for a lock that it holds");

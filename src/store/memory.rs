@@ -24,7 +24,7 @@ use crate::{
 ///
 /// A look-up takes the same time for one session and for a million. What can be forgotten is removed in the background, a part of it each
 /// second, so that nothing waits for it; that needs a tokio runtime with time, and without one it is removed when the store is full. A
-/// full store refuses to begin sessions, with 503, rather than to end those of others.
+/// full store forgets sooner why sessions ended, and then refuses to begin any, with 503, rather than to end those of others.
 ///
 /// ```
 /// use tower_authn::{scheme::SessionCookie, store::MemorySessions, validator::session::Sessions};
@@ -62,6 +62,17 @@ enum State<I> {
     /// Usable until then, by requests that are under way; `None`: for ever.
     Replaced(SessionRecord<I>, Option<SystemTime>),
     Ended(Reason),
+}
+
+impl<I> Entry<I> {
+    /// Whether it signs anybody in.
+    fn is_usable(&self, limits: Limits) -> bool {
+        match &self.state {
+            State::Live(record) => limits.ended(record.times).is_none(),
+            State::Replaced(_, until) => limits.is_before(*until),
+            State::Ended(_) => false,
+        }
+    }
 }
 
 /// What was taken out under a lock. Made before the lock is taken, it is dropped after it: an app's identity may do anything
@@ -130,7 +141,8 @@ async fn sweep<I>(shared: Weak<Shared<I>>) {
     for shard in (0..SHARDS).cycle() {
         tokio::time::sleep(SWEEP_EVERY).await;
         let Some(shared) = shared.upgrade() else { return };
-        shared.sweep(shard);
+        let now = shared.clock.now();
+        shared.sweep(shard, |entry| entry.forget_at.is_some_and(|forget_at| forget_at <= now));
     }
 }
 
@@ -143,7 +155,7 @@ impl<I: Send + Sync + 'static> SessionStore<I> for MemorySessions<I> {
     ) -> Result<bool, Rejection> {
         self.start_sweeper();
         let shared = &self.shared;
-        shared.make_room(&key)?;
+        shared.make_room(&key, limits)?;
         let mut removed = Removed::default();
         let mut subjects = shared.subject(&record.subject);
         Ok(shared.insert(&mut subjects, key, record, limits, &mut removed))
@@ -175,7 +187,7 @@ impl<I: Send + Sync + 'static> SessionStore<I> for MemorySessions<I> {
         limits: Limits,
     ) -> Result<bool, Rejection> {
         let shared = &self.shared;
-        shared.make_room(&key)?;
+        shared.make_room(&key, limits)?;
         let mut removed = Removed::default();
         let mut subjects = shared.subject(&record.subject);
         if shared.session(&key).contains_key(&key) {
@@ -249,14 +261,10 @@ impl<I> Shared<I> {
 
     /// # Errors
     ///
-    /// The store is full, and nothing beside the new session can be forgotten.
-    fn make_room(&self, key: &SessionKey) -> Result<(), Rejection> {
+    /// The store is full, and all that is beside the new session can still be used.
+    fn make_room(&self, key: &SessionKey, limits: Limits) -> Result<(), Rejection> {
         if self.len.load(Ordering::Relaxed) >= self.capacity {
-            self.sweep(shard_of(key));
-            let mut sessions = self.session(key);
-            let before = sessions.len();
-            sessions.retain(|_, entry| !matches!(entry.state, State::Ended(_)));
-            self.len.fetch_sub(before - sessions.len(), Ordering::Relaxed);
+            self.sweep(shard_of(key), |entry| !entry.is_usable(limits));
         }
         if self.len.load(Ordering::Relaxed) >= self.capacity {
             let cause = format!("the store is full with {} sessions", self.capacity);
@@ -325,20 +333,17 @@ impl<I> Shared<I> {
     fn end(&self, key: &SessionKey, reason: Reason, limits: Limits, removed: &mut Removed<I>) -> bool {
         let mut sessions = self.session(key);
         let Some(entry) = sessions.get_mut(key) else { return false };
-        let was_live = match &entry.state {
-            State::Live(record) => limits.ended(record.times).is_none(),
-            State::Replaced(_, until) => limits.is_before(*until),
-            State::Ended(_) => return false,
-        };
+        if matches!(entry.state, State::Ended(_)) {
+            return false;
+        }
+        let was_live = entry.is_usable(limits);
         entry.forget_at = limits.now.checked_add(limits.remember);
         removed.0.push(std::mem::replace(&mut entry.state, State::Ended(reason)));
         was_live
     }
 
     /// Removes what can be forgotten.
-    fn sweep(&self, shard: usize) {
-        let now = self.clock.now();
-        let is_due = |entry: &Entry<I>| entry.forget_at.is_some_and(|forget_at| forget_at <= now);
+    fn sweep(&self, shard: usize, is_due: impl Fn(&Entry<I>) -> bool) {
         let mut due = Vec::new();
         let mut removed = Removed::default();
         {
@@ -359,7 +364,7 @@ impl<I> Shared<I> {
             let mut subjects = self.subject(&subject);
             let mut sessions = self.session(&key);
             // Somebody may have used it since.
-            if sessions.get(&key).is_some_and(is_due)
+            if sessions.get(&key).is_some_and(&is_due)
                 && let Some(entry) = sessions.remove(&key)
             {
                 self.len.fetch_sub(1, Ordering::Relaxed);
