@@ -113,7 +113,8 @@ async fn row_18_only_in_place_of_a_401_that_a_sign_in_mends() {
 
 #[tokio::test]
 async fn row_18_never_a_loop() {
-    for path in ["/login", "/login?next=/login", "/login?x"] {
+    // With a slash at its end, it is what a router that tidies up leads to.
+    for path in ["/login", "/login?next=/login", "/login?x", "/login/", "/login/?next=/login/"] {
         stays(&ask(app(), Method::GET, path, &[PAGE]).await, 401);
     }
     // Inside `nest`, where the layer does not know of the prefix.
@@ -131,6 +132,21 @@ async fn row_18_the_way_back_stays_on_the_site() {
     let forwarded =
         [PAGE, ("x-forwarded-host", "evil.example"), ("x-forwarded-uri", "/evil"), ("x-original-url", "/e")];
     leads(&ask(app(), Method::GET, "/me", &forwarded).await, 302, "/login?next=/me");
+}
+
+#[tokio::test]
+async fn row_18_the_way_back_stands_before_a_fragment() {
+    for (sign_in, location) in [
+        ("/login#form", "/login?next=/me#form"),
+        ("/login?a=1#form", "/login?a=1&next=/me#form"),
+        ("/login#a?b", "/login?next=/me#a?b"),
+    ] {
+        let layer = AuthenticateLayer::new(by_session()).respond_with(Redirect::to(sign_in));
+        let app = Router::new().fallback(any(async || "in")).layer(layer);
+        leads(&ask(app.clone(), Method::GET, "/me", &[PAGE]).await, 302, location);
+        leads(&ask(app.clone(), Method::POST, "/me", &[PAGE]).await, 303, sign_in);
+        stays(&ask(app, Method::GET, "/login", &[PAGE]).await, 401);
+    }
 }
 
 #[tokio::test]

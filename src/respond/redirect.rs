@@ -35,7 +35,7 @@ pub struct Redirect<R = Negotiate> {
 const LONGEST_TARGET: usize = 2048;
 
 impl Redirect {
-    /// Leads to a path of the same site; it may have a query.
+    /// Leads to a path of the same site; it may have a query and a fragment.
     ///
     /// # Panics
     ///
@@ -58,23 +58,28 @@ impl<R> Redirect<R> {
         let is_for_people = answer.status() == StatusCode::UNAUTHORIZED
             && matches!(answer.kind(), RejectionKind::Missing | RejectionKind::StepUp)
             && asked.is_navigation();
-        let sign_in = self.sign_in.split(['?', '#']).next().unwrap_or_default();
-        if !is_for_people || is_same_page(sign_in, asked.target().path()) {
+        let fragment = self.sign_in.find('#').unwrap_or(self.sign_in.len());
+        let (sign_in, fragment) = self.sign_in.split_at(fragment);
+        let path = sign_in.split('?').next().unwrap_or_default();
+        if !is_for_people || is_same_page(path, asked.target().path()) {
             return None;
         }
-        let mut location = self.sign_in.to_owned();
+        let mut location = sign_in.to_owned();
         if let Some(target) = resumable(asked) {
             location.push(if location.contains('?') { '&' } else { '?' });
             location.push_str("next=");
             percent_encode(&mut location, &target);
         }
+        location.push_str(fragment);
         HeaderValue::try_from(location).ok()
     }
 }
 
-/// Whether it is the page to sign in, be it without a prefix that a router took away: a redirect would come back here.
+/// Whether it is the page to sign in, be it without a prefix that a router took away, or with a slash that one added: a redirect
+/// would come back here.
 fn is_same_page(sign_in: &str, path: &str) -> bool {
-    sign_in.ends_with(path) && path.len() > 1 || sign_in == path
+    let (sign_in, path) = (sign_in.trim_end_matches('/'), path.trim_end_matches('/'));
+    sign_in.ends_with(path) && !path.is_empty() || sign_in == path
 }
 
 /// What can be opened again after the sign-in.
