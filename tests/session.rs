@@ -18,7 +18,7 @@ use support::{
 use tower_authn::{
     Authenticator as _, PassedOver, Reason, Scheme as _,
     scheme::{SessionCookie, SessionToken},
-    store::SessionStore as _,
+    store::{SessionStore as _, Stored},
     validator::session::{Limits, SessionKey},
 };
 
@@ -119,6 +119,11 @@ async fn row_17_under_optional_a_dead_session_is_nobody_and_its_cookie_is_expire
         let answer = ask(optional, &[("cookie", cookie)]).await;
         assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, "nobody"), "{cookie}");
         assert_eq!(answer.one("set-cookie"), Some(REMOVAL));
+        assert_eq!(
+            answer.one("cache-control"),
+            Some("private"),
+            "a shared cache would sign others out with it"
+        );
         assert_eq!(answer.extensions.get::<PassedOver>().unwrap().findings().len(), 1);
     }
 }
@@ -445,5 +450,8 @@ async fn nothing_here_shows_an_id_or_an_identity() {
     let debug = format!("{id:?} {set_cookie:?} {token:?} {:?}", token.ended(Reason::Unknown));
     let session = site.session(&sent_back(set_cookie)).await;
     let debug = format!("{debug} {session:?} {:?} {:?}", site.sessions, site.sessions.store());
+    let stored = site.sessions.store().load(session.key(), Limits::default()).await.unwrap();
+    assert!(matches!(&stored, Some(Stored::Live(record)) if *record.identity == "alice"));
+    let debug = format!("{debug} {stored:?}");
     assert!(!debug.contains(secret.as_str()) && !debug.contains("alice"), "{debug}");
 }

@@ -1,6 +1,6 @@
 //! Where sessions are kept: in memory, or where several processes share them (feature `session`).
 
-use std::{sync::Arc, time::SystemTime};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use crate::{
     Inspection, Reason, Rejection,
@@ -33,7 +33,7 @@ pub use redis::RedisStore;
 /// use tower_authn::{Reason, Rejection, store::{SessionRecord, SessionStore, Stored}};
 /// use tower_authn::validator::session::{Limits, SessionInfo, SessionKey};
 ///
-/// /// One map: it never shrinks, no example to follow in that.
+/// /// One map. No example to follow in that it never shrinks, knows no grace, and needs two steps to replace one.
 /// #[derive(Default)]
 /// struct Everything(Mutex<HashMap<SessionKey, Stored<String>>>);
 ///
@@ -56,9 +56,15 @@ pub use redis::RedisStore;
 ///         Ok(self.end(old, Reason::Replaced, limits).await? && self.create(key, record, limits).await?)
 ///     }
 ///
-///     async fn end(&self, key: &SessionKey, reason: Reason, _: Limits) -> Result<bool, Rejection> {
+///     async fn end(&self, key: &SessionKey, reason: Reason, limits: Limits) -> Result<bool, Rejection> {
 ///         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-///         Ok(matches!(all.insert(*key, Stored::Ended(reason)), Some(Stored::Live(_))))
+///         match all.get_mut(key) {
+///             Some(stored @ Stored::Live(_)) => {
+///                 let before = std::mem::replace(stored, Stored::Ended(reason));
+///                 Ok(matches!(before, Stored::Live(record) if limits.ended(record.times).is_none()))
+///             }
+///             _ => Ok(false),
+///         }
 ///     }
 ///
 ///     async fn end_all(&self, subject: &str, limits: Limits) -> Result<usize, Rejection> {
@@ -203,8 +209,7 @@ where
     }
 }
 
-/// What a store keeps of a session.
-#[derive(Debug)]
+/// What a store keeps of a session. `Debug` shows neither whose it is nor the identity.
 pub struct SessionRecord<I> {
     /// The app's own.
     pub identity: Arc<I>,
@@ -222,6 +227,13 @@ impl<I> Clone for SessionRecord<I> {
     }
 }
 
+/// Shows no identity.
+impl<I> fmt::Debug for SessionRecord<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionRecord").field("times", &self.times).finish_non_exhaustive()
+    }
+}
+
 /// When a session was created and last used, in wall time, which processes share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
@@ -232,7 +244,6 @@ pub struct Times {
 }
 
 /// What a store finds under a key.
-#[derive(Debug)]
 pub enum Stored<I> {
     /// A session; whether it is too old is for the caller to say.
     Live(SessionRecord<I>),
@@ -248,6 +259,17 @@ impl<I> Clone for Stored<I> {
             Self::Live(record) => Self::Live(record.clone()),
             Self::Ended(reason) => Self::Ended(*reason),
             Self::Unreadable => Self::Unreadable,
+        }
+    }
+}
+
+/// Shows no identity.
+impl<I> fmt::Debug for Stored<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Live(record) => f.debug_tuple("Live").field(record).finish(),
+            Self::Ended(reason) => f.debug_tuple("Ended").field(reason).finish(),
+            Self::Unreadable => f.write_str("Unreadable"),
         }
     }
 }
