@@ -154,11 +154,13 @@ where
         }
     }
     let headers = response.headers_mut();
+    // Also what nobody gets may be for one client alone: a cookie that is expired.
+    let is_personal = !granted.schemes.as_slice().is_empty() || !granted.headers.is_empty();
     if !granted.headers.is_empty() {
         add_missing(headers, granted.headers);
     }
     // RFC 9111 §3.5 keeps shared caches off an `Authorization`, but not off a cookie or an API key.
-    if !granted.schemes.as_slice().is_empty() && !asked.has_authorization() {
+    if is_personal && !asked.has_authorization() {
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private"));
     }
     if !granted.passed_over.is_empty() {
