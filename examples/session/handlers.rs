@@ -9,8 +9,8 @@ use axum::{
     response::{Html, IntoResponse, Redirect, Response},
 };
 use tower_authn::{
-    Authenticated, Rejection, Validator as _, respond::ReturnTo, scheme::UserPassword, store::SessionStore,
-    throttle::FailureStore, validator::session::Session,
+    Authenticated, Rejection, RejectionKind, Validator as _, respond::ReturnTo, scheme::UserPassword,
+    store::SessionStore, throttle::FailureStore, validator::session::Session,
 };
 
 use crate::{Site, pages};
@@ -33,11 +33,17 @@ pub async fn sign_in<S: SessionStore<String>, F: FailureStore>(
 ) -> Result<Response, Rejection> {
     let [user, password, next] = ["user", "password", "next"].map(|name| pages::field(&body, name));
     let attempt = site.throttle.attempt(peer.ip(), Some(&user)).await?;
-    // A refusal that is no outage: the wrong password, or an unknown user.
-    let Ok(Some(user)) = site.users.validate(UserPassword::new(user, password)).await else {
-        attempt.failed();
-        let page = pages::sign_in("The user name or the password is not right.", &next);
-        return Ok((StatusCode::UNAUTHORIZED, Html(page)).into_response()); // the layer adds the challenge
+    let user = match site.users.validate(UserPassword::new(user, password)).await {
+        Ok(Some(user)) => user,
+        Err(outage) if outage.kind() != RejectionKind::Invalid => {
+            attempt.undecided(); // nobody knows whether the password is right, and it is no guess
+            return Err(outage);
+        }
+        _ => {
+            attempt.failed();
+            let page = pages::sign_in("The user name or the password is not right.", &next);
+            return Ok((StatusCode::UNAUTHORIZED, Html(page)).into_response()); // the layer adds the challenge
+        }
     };
     attempt.succeeded();
     let (_, set_cookie) = match before {

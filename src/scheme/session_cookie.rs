@@ -69,7 +69,10 @@ impl SessionCookie {
         self.with(|shape| shape.same_site = "Strict")
     }
 
-    /// Lets the browser keep the cookie when it is closed, for so long.
+    /// Lets the browser keep the cookie when it is closed, for so long, in whole seconds (`Max-Age`).
+    ///
+    /// The session does not live longer by that: it ends by its own limits, `Sessions::idle_limit` and `absolute_limit`, which want to
+    /// be as long.
     ///
     /// # Security
     ///

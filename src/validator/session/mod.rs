@@ -254,7 +254,7 @@ where
     }
 
     /// Gives a session a new id and identity, for example when its user gains a right. The time of the sign-in stays, and so does the
-    /// absolute limit.
+    /// absolute limit. The version of the credentials is asked for anew, so that who changes the password can stay signed in.
     ///
     /// # Errors
     ///

@@ -41,7 +41,8 @@ impl<I> Session<I> {
     }
 
     /// Returns when its user signed in; for what wants a recent sign-in, see
-    /// [`Rejection::step_up`](crate::Rejection::step_up).
+    /// [`Rejection::step_up`](crate::Rejection::step_up). A rotation leaves it as it is: who gives the password once more gets a new
+    /// session by [`create_in_place_of`](super::Sessions::create_in_place_of).
     pub fn created_at(&self) -> SystemTime {
         self.0.record.times.created
     }
