@@ -9,9 +9,10 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 use tower_authn::{
-    AuthenticateLayer, Authenticator, Demand, Reason, Rejection, Scheme as _,
+    AuthenticateLayer, Authenticated, Authenticator, Demand, Reason, Rejection, RequireLayer, Scheme as _,
+    Users,
     respond::{ProblemJson, Redirect},
-    scheme::{SessionCookie, SessionToken},
+    scheme::{Basic, SessionCookie, SessionToken},
 };
 
 /// No session is known; one is too weak, one is refused, and for one the store is down.
@@ -109,6 +110,48 @@ async fn row_18_only_in_place_of_a_401_that_a_sign_in_mends() {
     stays(&cookie("refused").await, 401);
     stays(&cookie("down").await, 503);
     stays(&cookie("poor").await, 403);
+}
+
+#[tokio::test]
+async fn row_18_beside_basic_a_page_leads_to_the_form_without_a_prompt() {
+    let users = Users::new().with("alice", "wonderland", ());
+    let layer = AuthenticateLayer::new(by_session().or(Basic::new("web").validated_by(users)))
+        .respond_with(Redirect::to("/login"));
+    let app = Router::new().fallback(any(async || "in")).layer(layer);
+    leads(&ask(app.clone(), Method::GET, "/me", &[PAGE]).await, 302, "/login?next=/me");
+    let wrong = [PAGE, ("authorization", "Basic YWxpY2U6d3Jvbmc="), ("cookie", "__Host-session=dead")];
+    let answer = ask(app.clone(), Method::GET, "/me", &wrong).await;
+    stays(&answer, 401); // who sent a password is told that it is wrong
+    assert_eq!(answer.1["set-cookie"], "__Host-session=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0");
+    let script = ask(app.clone(), Method::GET, "/me", &[("sec-fetch-mode", "cors")]).await;
+    stays(&script, 401);
+    assert_eq!(script.1["www-authenticate"], r#"Session realm="web""#, "no prompt");
+    let right = [PAGE, ("authorization", "Basic YWxpY2U6d29uZGVybGFuZA==")];
+    stays(&ask(app, Method::GET, "/me", &right).await, 200);
+}
+
+#[tokio::test]
+async fn row_18_what_a_handler_or_a_requirement_refuses_leads_to_the_form_too() {
+    let layer = AuthenticateLayer::new(by_session().optional()).respond_with(Redirect::to("/login"));
+    let too_old = || Rejection::step_up(Demand::MaxAge(std::time::Duration::from_secs(60)));
+    let recent = RequireLayer::new(move |_: &Option<()>| Err::<(), _>(too_old()));
+    let app = Router::new()
+        .route("/recent", any(async || "in").layer(recent))
+        .route("/mine", any(async |_: Authenticated<()>| "in"))
+        .route("/poor", any(async || Rejection::insufficient()))
+        .layer(layer);
+    leads(&ask(app.clone(), Method::GET, "/recent", &[PAGE]).await, 302, "/login?next=/recent");
+    leads(&ask(app.clone(), Method::GET, "/mine", &[PAGE]).await, 302, "/login?next=/mine");
+    leads(&ask(app.clone(), Method::POST, "/mine", &[PAGE]).await, 303, "/login");
+    stays(&ask(app.clone(), Method::GET, "/mine", &[]).await, 401);
+    stays(&ask(app, Method::GET, "/poor", &[PAGE]).await, 403);
+}
+
+#[tokio::test]
+async fn row_18_a_websocket_is_refused_before_the_upgrade() {
+    let upgrade = [("connection", "upgrade"), ("upgrade", "websocket"), ("sec-fetch-mode", "websocket")];
+    stays(&ask(app(), Method::GET, "/feed", &upgrade).await, 401);
+    stays(&ask(app(), Method::GET, "/feed", &upgrade[..2]).await, 401);
 }
 
 #[tokio::test]

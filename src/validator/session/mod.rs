@@ -86,7 +86,8 @@ pub struct Sessions<I, S = MemorySessions<I>> {
     label = "must be a `Subject`"
 )]
 pub trait Subject {
-    /// Returns a name that is unique, and stays the same while the account exists.
+    /// Returns a name that is unique, and stays the same while the account exists. Visitors without an account want a name each:
+    /// they would share the limit, and end each other's sessions.
     fn subject(&self) -> Cow<'_, str>;
 }
 
@@ -201,7 +202,7 @@ impl<I, S> Sessions<I, S> {
         self
     }
 
-    /// Sets the clock, for tests.
+    /// Sets the clock, for tests. A store in memory forgets by [its own](MemorySessions::clock).
     pub fn clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
     }
@@ -277,6 +278,10 @@ where
     }
 
     /// Ends a session; `false` if it was not live.
+    ///
+    /// # Security
+    ///
+    /// It does not ask whose session it is. A key that a client names is to be looked for in the user's own [`list`](Self::list) first.
     ///
     /// # Errors
     ///
