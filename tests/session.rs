@@ -388,6 +388,36 @@ async fn a_rotated_session_lives_on_for_a_while_as_it_was() {
 }
 
 #[tokio::test]
+async fn who_signs_out_is_signed_out_by_the_id_from_before_a_rotation_too() {
+    for by_old in [true, false] {
+        let site = site();
+        let old = site.signed_in("alice").await;
+        let session = site.session(&old).await;
+        let new = sent_back(site.sessions.rotate(&session, "alice").await.unwrap().1);
+        let session = site.session(if by_old { &old } else { &new }).await;
+        let _ = site.sessions.sign_out(session.key()).await.unwrap();
+        site.is_dead(&old, Reason::Revoked).await;
+        site.is_dead(&new, Reason::Revoked).await;
+    }
+}
+
+#[tokio::test]
+async fn who_changes_the_password_and_rotates_stays_signed_in() {
+    let version = Arc::new(AtomicU64::new(1));
+    let current = Arc::clone(&version);
+    let site = site().with(|sessions| {
+        sessions.bound_to(move |_| std::future::ready(Ok(Some(current.load(Ordering::SeqCst)))))
+    });
+    let (old, elsewhere) = (site.signed_in("alice").await, site.signed_in("alice").await);
+    let session = site.session(&old).await;
+    version.store(2, Ordering::SeqCst);
+    let new = sent_back(site.sessions.rotate(&session, "alice").await.unwrap().1);
+    site.is_dead(&elsewhere, Reason::CredentialsChanged).await;
+    site.is_dead(&old, Reason::CredentialsChanged).await;
+    site.lives(&new).await;
+}
+
+#[tokio::test]
 async fn a_session_is_rotated_once() {
     let site = site();
     let cookie = site.signed_in("alice").await;

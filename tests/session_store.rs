@@ -138,6 +138,28 @@ async fn fulfils_the_contract<S: SessionStore<String>>(store: S) {
         );
     }
 
+    // With a session ends the one whose place it took, and the one that took its place: one sign-in, one end.
+    for (end, reason) in [(60, Reason::Revoked), (61, Reason::Revoked), (62, Reason::Replaced)] {
+        let [first, second, third] = [end, end + 10, end + 20].map(key);
+        assert!(store.create(first, of("grace"), limits()).await.unwrap());
+        assert!(store.replace(&first, second, of("heidi"), limits()).await.unwrap());
+        assert!(store.replace(&second, third, of("grace"), limits()).await.unwrap());
+        let which = [first, second, third][usize::from(end - 60)];
+        assert!(store.end(&which, reason, limits()).await.unwrap());
+        for number in [end, end + 10, end + 20] {
+            assert_eq!(found(store, number, limits()).await, Err(Some(reason)), "{number}");
+        }
+        assert_eq!(listed(store, "grace", limits()).await, []);
+        assert_eq!(store.end_all("heidi", limits()).await.unwrap(), 0);
+    }
+    // Not if only the old one's credentials were changed, nor after the grace.
+    assert!(store.create(key(63), of("ivan"), limits()).await.unwrap());
+    assert!(store.replace(&key(63), key(64), of("ivan"), limits()).await.unwrap());
+    assert!(store.end(&key(63), Reason::CredentialsChanged, limits()).await.unwrap());
+    assert!(store.replace(&key(64), key(65), of("ivan"), limits()).await.unwrap());
+    assert!(!store.end(&key(64), Reason::Revoked, later(MINUTE)).await.unwrap());
+    assert_eq!(found(store, 65, limits()).await, Ok("ivan".into()));
+
     // What is too old by itself is not what one more ends somebody's live session for.
     for number in [50, 51] {
         assert!(store.create(key(number), of("frank"), at_most(2)).await.unwrap());

@@ -55,7 +55,13 @@ type Subjects = HashMap<Arc<str>, Vec<SessionKey>>;
 struct Entry<I> {
     state: State<I>,
     forget_at: Option<SystemTime>,
+    links: Links,
 }
+
+/// The session whose place it took, and the one that took its place; most have neither.
+type Links = [Option<Box<SessionKey>>; 2];
+
+const NEXT: usize = 1;
 
 enum State<I> {
     Live(SessionRecord<I>),
@@ -158,7 +164,7 @@ impl<I: Send + Sync + 'static> SessionStore<I> for MemorySessions<I> {
         shared.make_room(&key, limits)?;
         let mut removed = Removed::default();
         let mut subjects = shared.subject(&record.subject);
-        Ok(shared.insert(&mut subjects, key, record, limits, &mut removed))
+        Ok(shared.insert(&mut subjects, key, record, None, limits, &mut removed))
     }
 
     async fn load(&self, key: &SessionKey, limits: Limits) -> Result<Option<Stored<I>>, Rejection> {
@@ -201,26 +207,42 @@ impl<I: Send + Sync + 'static> SessionStore<I> for MemorySessions<I> {
                     let until = limits.now.checked_add(limits.grace);
                     entry.state = State::Replaced(record.clone(), until);
                     entry.forget_at = until.and_then(|until| until.checked_add(limits.remember));
+                    entry.links[NEXT] = Some(Box::new(key));
                 }
                 _ => return Ok(false),
             }
         }
-        Ok(shared.insert(&mut subjects, key, record, limits, &mut removed))
+        let subject = Arc::clone(&record.subject);
+        let mut is_new = shared.insert(&mut subjects, key, record, Some(old), limits, &mut removed);
+        // Under another subject it may have been signed out since, when there was no new one yet to end.
+        let was_revoked = |entry: &Entry<I>| matches!(entry.state, State::Ended(Reason::Revoked));
+        if is_new && shared.session(old).get(old).is_some_and(was_revoked) {
+            forget_key(&mut subjects, &subject, &key);
+            shared.end(&key, Reason::Revoked, limits, &mut removed);
+            is_new = false;
+        }
+        Ok(is_new)
     }
 
     async fn end(&self, key: &SessionKey, reason: Reason, limits: Limits) -> Result<bool, Rejection> {
-        let Some(subject) = self.shared.subject_of(key) else { return Ok(false) };
-        let mut removed = Removed::default();
-        let mut subjects = self.shared.subject(&subject);
-        forget_key(&mut subjects, &subject, key);
-        Ok(self.shared.end(key, reason, limits, &mut removed))
+        let Some(links) = self.shared.end_one(key, reason, limits) else { return Ok(false) };
+        if reason != Reason::CredentialsChanged {
+            for (towards, link) in links.into_iter().enumerate() {
+                let mut linked = link;
+                while let Some(key) = linked {
+                    linked =
+                        self.shared.end_one(&key, reason, limits).and_then(|mut links| links[towards].take());
+                }
+            }
+        }
+        Ok(true)
     }
 
     async fn end_all(&self, subject: &str, limits: Limits) -> Result<usize, Rejection> {
         let mut removed = Removed::default();
         let mut subjects = self.shared.subject(subject);
         let keys = subjects.remove(subject).unwrap_or_default();
-        Ok(keys.iter().filter(|key| self.shared.end(key, Reason::Revoked, limits, &mut removed)).count())
+        Ok(keys.iter().filter_map(|key| self.shared.end(key, Reason::Revoked, limits, &mut removed)).count())
     }
 
     async fn list(&self, subject: &str, limits: Limits) -> Result<Vec<SessionInfo>, Rejection> {
@@ -278,6 +300,7 @@ impl<I> Shared<I> {
         subjects: &mut Subjects,
         key: SessionKey,
         record: SessionRecord<I>,
+        before: Option<&SessionKey>,
         limits: Limits,
         removed: &mut Removed<I>,
     ) -> bool {
@@ -289,7 +312,8 @@ impl<I> Shared<I> {
                 removed.0.push(State::Live(record));
                 return false;
             }
-            sessions.insert(key, Entry { state: State::Live(record), forget_at });
+            let links = [before.map(|before| Box::new(*before)), None];
+            sessions.insert(key, Entry { state: State::Live(record), forget_at, links });
         }
         self.len.fetch_add(1, Ordering::Relaxed);
         let keys = subjects.entry(subject).or_default();
@@ -329,17 +353,33 @@ impl<I> Shared<I> {
         }
     }
 
-    /// Ends a session that its subject is no longer to know.
-    fn end(&self, key: &SessionKey, reason: Reason, limits: Limits, removed: &mut Removed<I>) -> bool {
+    /// Ends a session, and makes its subject forget it; if it could still be used, returns what it is linked with.
+    fn end_one(&self, key: &SessionKey, reason: Reason, limits: Limits) -> Option<Links> {
+        let subject = self.subject_of(key)?;
+        let mut removed = Removed::default();
+        let mut subjects = self.subject(&subject);
+        forget_key(&mut subjects, &subject, key);
+        self.end(key, reason, limits, &mut removed)
+    }
+
+    /// Ends a session that its subject is no longer to know; if it could still be used, returns what it is linked with.
+    fn end(
+        &self,
+        key: &SessionKey,
+        reason: Reason,
+        limits: Limits,
+        removed: &mut Removed<I>,
+    ) -> Option<Links> {
         let mut sessions = self.session(key);
-        let Some(entry) = sessions.get_mut(key) else { return false };
+        let entry = sessions.get_mut(key)?;
         if matches!(entry.state, State::Ended(_)) {
-            return false;
+            return None;
         }
-        let was_live = entry.is_usable(limits);
+        let was_usable = entry.is_usable(limits);
         entry.forget_at = limits.now.checked_add(limits.remember);
         removed.0.push(std::mem::replace(&mut entry.state, State::Ended(reason)));
-        was_live
+        let links = std::mem::take(&mut entry.links);
+        was_usable.then_some(links)
     }
 
     /// Removes what can be forgotten.

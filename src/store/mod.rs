@@ -124,6 +124,9 @@ pub trait SessionStore<I>: Send + Sync + 'static {
     ) -> impl Future<Output = Result<bool, Rejection>> + Send;
 
     /// Ends a session; `false` if it was not live.
+    ///
+    /// As long as both can be used, one that took another's place and that other are one: unless the reason is
+    /// [`Reason::CredentialsChanged`], they end together.
     fn end(
         &self,
         key: &SessionKey,

@@ -18,7 +18,7 @@ use crate::{
 };
 
 // A session is a hash: c created, s seen (milliseconds since 1970), u subject, i identity, v version of the credentials,
-// r usable until, since it was replaced. Of one that ended only e is left: why. A subject's index is a sorted set of keys by
+// r usable until, since it was replaced, n the key of the one that took its place, b the one whose place it took. Of one that ended only e is left: why. A subject's index is a sorted set of keys by
 // their creation.
 const COMMON: &str = "
 local now, idle, absolute = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -97,15 +97,33 @@ static REPLACE: LazyScript = LazyScript::new(|| {
     script(
         "local s = redis.call('HMGET', KEYS[3], 'c', 's', 'r')
          if s[3] or not is_young(s[1], s[2]) or redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-         redis.call('HSET', KEYS[3], 'r', whole(now + grace))
+         redis.call('HSET', KEYS[3], 'r', whole(now + grace), 'n', ARGV[9])
          redis.call('PEXPIRE', KEYS[3], whole(math.max(grace + remember, 1)))
+         redis.call('HSET', KEYS[1], 'b', string.sub(KEYS[3], #prefix + 1))
          add(KEYS[1], KEYS[2], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14])
          return 1",
     )
 });
 
-static END: LazyScript =
-    LazyScript::new(|| script("if finish(KEYS[1], ARGV[9]) then return 1 else return 0 end"));
+static END: LazyScript = LazyScript::new(|| {
+    script(
+        "local why = ARGV[9]
+         local function walk(member, link)
+           while member do
+             local key = prefix .. member
+             member = redis.call('HGET', key, link)
+             if not finish(key, why) then return end
+           end
+         end
+         local links = redis.call('HMGET', KEYS[1], 'b', 'n')
+         if not finish(KEYS[1], why) then return 0 end
+         if why ~= 'credentials_changed' then
+           walk(links[1], 'b')
+           walk(links[2], 'n')
+         end
+         return 1",
+    )
+});
 
 static END_ALL: LazyScript = LazyScript::new(|| {
     script(

@@ -277,7 +277,7 @@ where
         }
     }
 
-    /// Ends a session; `false` if it was not live.
+    /// Ends a session; `false` if it was not live. Of a session that was just rotated, both ids end.
     ///
     /// # Security
     ///
