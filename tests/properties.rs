@@ -8,14 +8,17 @@ use mediatype::MediaTypeList;
 use proptest::{prelude::*, proptest};
 use support::{Answered, ask, now, secrets::*};
 use tower_authn::{
-    Asked, Authenticator as _, Challenge, Demand, Realm, Rejection, Scheme as _, scheme, scheme::Bearer,
+    Asked, AuthenticateLayer, Authenticator as _, Challenge, Demand, Realm, Rejection, Scheme as _,
+    respond::{Redirect, ReturnTo},
+    scheme,
+    scheme::Bearer,
 };
 
 /// Asks with one raw header.
 fn ask_raw(name: HeaderName, value: HeaderValue) -> Answered {
     let all = by_bearer().or(by_basic()).or(by_key());
     now(async {
-        let layer = tower_authn::AuthenticateLayer::new(all);
+        let layer = AuthenticateLayer::new(all);
         let service = tower::Layer::layer(&layer, tower::service_fn(support::whoami));
         let mut request = support::request(&[]);
         request.headers_mut().insert(name, value);
@@ -237,5 +240,40 @@ proptest! {
     fn no_accept_header_panics(value in prop::collection::vec(any::<u8>(), 0..60)) {
         let Ok(value) = HeaderValue::from_bytes(&value) else { return Ok(()) };
         let _ = Asked::of(&head(header::ACCEPT, value)).wants_html();
+    }
+}
+
+// ===== ways back =====
+
+/// What the URL standard, as browsers implement it, makes of a reference on a page of this site.
+fn opened(reference: &str) -> url::Url {
+    url::Url::parse("https://site.example/login").unwrap().join(reference).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn a_way_back_never_leads_to_another_site(text in r"[/\\.@:?#%a-z0-9\t\r\n \u{a0}\u{3002}\u{ff0f}]{0,16}|/(\PC|\pC){0,8}") {
+        if let Ok(next) = text.parse::<ReturnTo>() {
+            prop_assert_eq!(next.as_str(), &text);
+            prop_assert_eq!(opened(&text).origin(), opened("/").origin());
+            prop_assert!(HeaderValue::from_str(&text).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_redirect_leads_to_the_form_and_nowhere_else(target in r"/[!$&-;=?-\[\]_a-z|~%]{0,16}", method in "GET|POST") {
+        let Ok(request) = Request::builder().method(&*method).uri(&target).header("accept", "text/html").body(Default::default())
+        else { return Ok(()) };
+        let layer = AuthenticateLayer::new(by_bearer()).respond_with(Redirect::to("/sign-in?a=1#form"));
+        let answer = now(support::send(tower::Layer::layer(&layer, tower::service_fn(support::whoami)), request));
+        let location = opened(answer.one("location").unwrap());
+        prop_assert_eq!((location.origin(), location.path()), (opened("/").origin(), "/sign-in"));
+        let fields: Vec<_> = location.query_pairs().collect();
+        prop_assert_eq!(&fields[0], &("a".into(), "1".into()));
+        match &fields[1..] {
+            [] => prop_assert!(method == "POST" || target.parse::<ReturnTo>().is_err(), "{}", target),
+            [(name, next)] => prop_assert!(name == "next" && *next == target, "{} for {}", next, target),
+            more => prop_assert!(false, "{:?}", more),
+        }
     }
 }
