@@ -11,6 +11,9 @@ use crate::{Asked, RejectionKind};
 /// and `HEAD`, else 303. A script gets the 401 with its challenges, as another responder draws it, and so does whoever asks for the sign-in
 /// page itself, so that nobody is led in circles.
 ///
+/// The page has to show its form to whoever is signed in, too, and not lead back by itself: where a newer sign-in is asked for, that would
+/// be a circle.
+///
 /// The page gets, as `next`, the path that was asked for; read it with [`ReturnTo`], which lets nothing through that leads elsewhere. It is
 /// left out for other methods than `GET` and `HEAD`, since a form cannot be sent again, and if it is longer than 2,048 bytes.
 ///

@@ -28,6 +28,14 @@ mod sessions;
 /// call, and again whenever it breaks or falls silent; a server that starts before its Redis needs no restart. It runs in a tokio runtime with
 /// time.
 ///
+/// # Security
+///
+/// What Redis loses cannot be ended any more. If it may evict keys, it can drop the index of a subject, and `revoke_all` and `list` then miss
+/// sessions that are live: set `maxmemory-policy noeviction`. A write that is lost in a crash or a failover, with `appendfsync
+/// everysec` the last second, may be a sign-out.
+///
+/// # Keys
+///
 /// All keys of sessions begin with `{tower-authn}`, one hash slot, so that a call is atomic in a cluster too; give each app that shares
 /// a Redis a [`prefix`](Self::prefix) of its own. For a cluster, hand a connection to it over with [`over`](Self::over). For `rediss://`, depend on
 /// the crate redis with one of its TLS features.

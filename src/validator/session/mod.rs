@@ -178,6 +178,9 @@ impl<I, S> Sessions<I, S> {
     /// Binds each session to the version of the credentials it was created with, such as the time of the last change of the password:
     /// when the version is another, or there is none, the session ends. Asked with every request.
     ///
+    /// Sessions that have no version yet, since they are older than the binding, end as well, and for good. That goes for a trial
+    /// beside the real one too, with [`report_only`](crate::AuthenticateLayer::report_only): they share the store.
+    ///
     /// ```
     /// use tower_authn::{scheme::SessionCookie, validator::session::Sessions};
     ///
