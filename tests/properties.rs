@@ -262,7 +262,7 @@ proptest! {
 
     #[test]
     fn a_redirect_leads_to_the_form_and_nowhere_else(target in r"/[!$&-;=?-\[\]_a-z|~%]{0,16}", method in "GET|POST") {
-        let Ok(request) = Request::builder().method(&*method).uri(&target).header("accept", "text/html").body(Default::default())
+        let Ok(request) = Request::builder().method(&*method).uri(&target).header("accept", "text/html").body(support::Body::default())
         else { return Ok(()) };
         let layer = AuthenticateLayer::new(by_bearer()).respond_with(Redirect::to("/sign-in?a=1#form"));
         let answer = now(support::send(tower::Layer::layer(&layer, tower::service_fn(support::whoami)), request));
