@@ -54,7 +54,7 @@ async fn redis_itself_removes_what_has_expired() {
     let (ended, _) = site.0.create("ended".to_owned()).await.unwrap();
     site.0.revoke(&ended.key()).await.unwrap();
     assert_eq!(who(&site, &id).await, Ok("idle".to_owned()));
-    assert_eq!(redis.cli(&["DBSIZE"]), "4", "two sessions, two indexes");
+    assert_eq!(redis.cli(&["DBSIZE"]), "3", "two sessions, and the index of the one that lives");
     comes_true(|| redis.cli(&["DBSIZE"]) == "0");
     assert_eq!(who(&site, &id).await, Err(Reason::Unknown));
     assert_eq!(redis.cli(&["DBSIZE"]), "0", "a miss writes nothing");
@@ -159,6 +159,52 @@ async fn sessions_that_live_longer_are_revoked_with_those_that_do_not() {
     assert_eq!(site.0.list("alice").await.unwrap().len(), 1);
     assert_eq!(site.0.revoke_all("alice").await.unwrap(), 1);
     assert_eq!(who(&site, &long_id).await, Err(Reason::Revoked));
+}
+
+#[tokio::test]
+async fn a_session_that_is_used_keeps_the_index_that_it_is_revoked_by() {
+    let Some(redis) = Redis::up("index") else { return };
+    let mut site = sessions(&redis);
+    site.0 = site.0.touch_every(Duration::ZERO);
+    let (id, _) = site.0.create("alice".to_owned()).await.unwrap();
+    let index = redis.cli(&["KEYS", "*:subject:*"]);
+    // As if the clock here had been set back: the session is younger than Redis takes it for.
+    redis.cli(&["PEXPIRE", &index, "1000"]);
+    assert_eq!(who(&site, &id).await, Ok("alice".to_owned()));
+    let left: u64 = redis.cli(&["PTTL", &index]).parse().unwrap();
+    let lives: u64 = redis.cli(&["PTTL", &redis.session_key()]).parse().unwrap();
+    assert!(left >= lives, "{left} {lives}");
+    // Nor is one lost for good that Redis evicted.
+    redis.cli(&["DEL", &index]);
+    assert_eq!(who(&site, &id).await, Ok("alice".to_owned()));
+    assert_eq!(redis.cli(&["ZCARD", &index]), "1");
+    assert_ne!(redis.cli(&["PTTL", &index]), "-1");
+    assert_eq!(site.0.revoke_all("alice").await.unwrap(), 1);
+    assert_eq!(who(&site, &id).await, Err(Reason::Revoked));
+}
+
+#[tokio::test]
+async fn an_index_holds_no_more_than_what_lives_whatever_the_limit() {
+    let Some(redis) = Redis::up("stale") else { return };
+    let mut site = short_lived(&redis);
+    site.0 = site.0.at_most_per_subject(usize::MAX);
+    let index_len = || {
+        let index = redis.cli(&["KEYS", "*:subject:*"]);
+        if index.is_empty() { 0 } else { redis.cli(&["ZCARD", &index]).parse().unwrap() }
+    };
+    for _ in 0..3 {
+        let (id, _) = site.0.create("alice".to_owned()).await.unwrap();
+        site.0.revoke(&id.key()).await.unwrap();
+    }
+    assert_eq!(index_len(), 0);
+    for _ in 0..3 {
+        site.0.create("alice".to_owned()).await.unwrap().1.into_header_value();
+    }
+    comes_true(|| redis.cli(&["KEYS", "*:session:*"]).is_empty());
+    for _ in 0..2 {
+        site.0.create("alice".to_owned()).await.unwrap().1.into_header_value();
+        assert!(index_len() <= 2, "two that are gone go for each that comes");
+    }
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ mod sessions;
 /// # Security
 ///
 /// What Redis loses cannot be ended any more. If it may evict keys, it can drop the index of a subject, and `revoke_all` and `list` then miss
-/// sessions that are live: set `maxmemory-policy noeviction`. A write that is lost in a crash or a failover, with `appendfsync
+/// sessions that are live, until their next use is written down: set `maxmemory-policy noeviction`. A write that is lost in a crash or a failover, with `appendfsync
 /// everysec` the last second, may be a sign-out.
 ///
 /// # Keys

@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-// A session is a hash: c created, s seen (milliseconds since 1970), u subject, i identity, v version of the credentials,
+// A session is a hash: c created, s seen (milliseconds since 1970), u subject, x its index, i identity, v version of the credentials,
 // r usable until, since it was replaced, n the key of the one that took its place, b the one whose place it took. Of one that ended only e is left: why. A subject's index is a sorted set of keys by
 // their creation.
 const COMMON: &str = "
@@ -30,9 +30,14 @@ local function is_young(created, seen)
   return created and seen and now - created < absolute and now - seen < idle
 end
 local function lives_for(created) return whole(math.min(idle, absolute - math.max(now - created, 0)) + remember) end
+-- Never sooner than before: a session with longer limits may be in it.
+local function keep_index(index, lasts)
+  if redis.call('PTTL', index) < lasts then redis.call('PEXPIRE', index, whole(lasts)) end
+end
 local function finish(key, why)
-  local s = redis.call('HMGET', key, 'c', 's', 'r')
+  local s = redis.call('HMGET', key, 'c', 's', 'r', 'x')
   if not s[1] then return false end
+  if s[4] then redis.call('ZREM', s[4], string.sub(key, #prefix + 1)) end
   redis.call('DEL', key)
   redis.call('HSET', key, 'e', why)
   redis.call('PEXPIRE', key, whole(math.max(remember, 1)))
@@ -43,27 +48,26 @@ local function make_room(index, new)
   local live = {}
   for _, member in ipairs(redis.call('ZRANGE', index, 0, -1)) do
     local s = redis.call('HMGET', prefix .. member, 'c', 's', 'r')
-    local is_over = s[3] and now >= tonumber(s[3])
-    if is_over then finish(prefix .. member, 'replaced') end
-    if is_over or not s[1] then
+    if not s[1] then
       redis.call('ZREM', index, member)
+    elseif s[3] and now >= tonumber(s[3]) then
+      finish(prefix .. member, 'replaced')
     elseif not s[3] and member ~= new and is_young(s[1], s[2]) then
       table.insert(live, member)
     end
   end
-  for oldest = 1, #live + 1 - most do
-    finish(prefix .. live[oldest], 'revoked')
-    redis.call('ZREM', index, live[oldest])
-  end
+  for oldest = 1, #live + 1 - most do finish(prefix .. live[oldest], 'revoked') end
 end
 local function add(key, index, member, created, seen, subject, identity, version)
-  redis.call('HSET', key, 'c', created, 's', seen, 'u', subject, 'i', identity)
+  redis.call('HSET', key, 'c', created, 's', seen, 'u', subject, 'x', index, 'i', identity)
   if version ~= '' then redis.call('HSET', key, 'v', version) end
   redis.call('PEXPIRE', key, lives_for(tonumber(created)))
+  -- One comes, and two that Redis removed go, so that there are never many of these.
+  for _, old in ipairs(redis.call('ZRANGE', index, 0, 1)) do
+    if redis.call('EXISTS', prefix .. old) == 0 then redis.call('ZREM', index, old) end
+  end
   redis.call('ZADD', index, created, member)
-  -- Never sooner than before: a session with longer limits may be in it.
-  local lasts = absolute + remember
-  if redis.call('PTTL', index) < lasts then redis.call('PEXPIRE', index, whole(lasts)) end
+  keep_index(index, absolute + remember)
   if redis.call('ZCARD', index) > most then make_room(index, member) end
 end
 ";
@@ -86,7 +90,13 @@ static LOAD: LazyScript = LazyScript::new(|| {
          if not s[6] and not s[7] and is_young(s[1], s[2]) and now - tonumber(s[2]) >= touch then
            -- A Redis that is full does not take it down: the session then ends sooner, and nobody is signed out at once.
            if type(redis.pcall('HSET', KEYS[1], 's', ARGV[1])) == 'number' then
-             redis.call('PEXPIRE', KEYS[1], lives_for(tonumber(s[1])))
+             local lasts = lives_for(tonumber(s[1]))
+             redis.call('PEXPIRE', KEYS[1], lasts)
+             local index = redis.call('HGET', KEYS[1], 'x')
+             if index then
+               redis.pcall('ZADD', index, s[1], string.sub(KEYS[1], #prefix + 1)) -- if Redis evicted it
+               keep_index(index, tonumber(lasts))
+             end
            end
          end
          return s",
