@@ -15,8 +15,9 @@ use support::{
     ask, secrets,
     session::{HOUR, MINUTE, REMOVAL, Site, reason, sent_back, site},
 };
+use tower::Layer as _;
 use tower_authn::{
-    Authenticator as _, PassedOver, Reason, Scheme as _,
+    AuthenticateLayer, Authenticator as _, PassedOver, Reason, Scheme as _,
     scheme::{SessionCookie, SessionToken},
     store::{SessionStore as _, Stored},
     validator::session::{Limits, SessionKey},
@@ -126,6 +127,28 @@ async fn row_17_under_optional_a_dead_session_is_nobody_and_its_cookie_is_expire
         );
         assert_eq!(answer.extensions.get::<PassedOver>().unwrap().findings().len(), 1);
     }
+}
+
+#[tokio::test]
+async fn row_17_a_sign_in_with_a_dead_cookie_sets_the_new_one_and_expires_nothing() {
+    let site = site();
+    let (dead, sessions) = (expired(&site).await, site.sessions.clone());
+    let sign_in = tower::service_fn(move |_: http::Request<support::Body>| {
+        let sessions = sessions.clone();
+        async move {
+            let mut response = http::Response::new(support::Body::default());
+            let set_cookie = sessions.create("alice").await.unwrap().1.into_header_value();
+            response.headers_mut().append("set-cookie", http::HeaderValue::from_static("theme=dark"));
+            response.headers_mut().append("set-cookie", set_cookie);
+            Ok::<_, std::convert::Infallible>(response)
+        }
+    });
+    let by_session = site.cookie.clone().validated_by(site.sessions.clone());
+    let service = AuthenticateLayer::new(by_session.optional()).layer(sign_in);
+    let answer = support::send(service, support::request(&[("cookie", &dead)])).await;
+    let set = answer.all("set-cookie");
+    assert_eq!((set.len(), set[0]), (2, "theme=dark"));
+    site.lives(set[1].split(';').next().unwrap()).await;
 }
 
 async fn expired(site: &Site) -> String {

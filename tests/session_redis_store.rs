@@ -93,6 +93,34 @@ async fn a_record_that_cannot_be_read_ends_the_session() {
     }
 }
 
+/// Half of them cannot be written as JSON.
+#[derive(serde::Serialize, serde::Deserialize)]
+enum Shape {
+    Written(f64),
+    Unwritten(std::collections::BTreeMap<(u8, u8), u8>),
+}
+
+impl tower_authn::validator::session::Subject for Shape {
+    fn subject(&self) -> std::borrow::Cow<'_, str> {
+        "alice".into()
+    }
+}
+
+#[tokio::test]
+async fn an_identity_that_cannot_be_written_or_read_back_signs_nobody_in() {
+    let Some(redis) = Redis::up("unwritten") else { return };
+    let cookie = SessionCookie::new("web");
+    let sessions = Sessions::<Shape, _>::new(&cookie, RedisStore::open(&redis.url).unwrap());
+    let unwritten = Shape::Unwritten([((1, 2), 3)].into());
+    assert_eq!(sessions.create(unwritten).await.unwrap_err().reason(), Reason::Misconfigured);
+    assert_eq!(redis.cli(&["DBSIZE"]), "0");
+    // JSON has no such number.
+    let (id, _) = sessions.create(Shape::Written(f64::NAN)).await.unwrap();
+    let token = SessionToken::new(id.expose().as_str(), &cookie);
+    assert_eq!(sessions.validate(token).await.unwrap_err().reason(), Reason::Unreadable);
+    assert!(sessions.revoke(&id.key()).await.unwrap(), "it can still be ended");
+}
+
 #[tokio::test]
 async fn of_rotations_at_the_same_time_one_wins() {
     let Some(redis) = Redis::up("rotations") else { return };
