@@ -259,19 +259,6 @@ async fn a_session_ends_at_its_absolute_age_however_much_it_is_used() {
 }
 
 #[tokio::test]
-async fn a_rotation_does_not_get_around_the_absolute_age() {
-    let site = site();
-    let mut cookie = site.signed_in("alice").await;
-    for _ in 0..(12 * 3 - 1) {
-        site.hand.advance(20 * MINUTE);
-        let session = site.session(&cookie).await;
-        cookie = sent_back(site.sessions.rotate(&session, "alice").await.unwrap().1);
-    }
-    site.hand.advance(20 * MINUTE);
-    site.is_dead(&cookie, Reason::AbsoluteTimeout).await;
-}
-
-#[tokio::test]
 async fn a_use_is_written_down_once_a_minute() {
     let site = site();
     let cookie = site.signed_in("alice").await;
@@ -395,61 +382,6 @@ async fn pitfall_fixation_an_id_from_before_the_sign_in_never_works_after_it() {
     let answer = site.ask(&planted).await;
     assert_eq!((answer.status.as_u16(), reason(&answer)), (401, Some(Reason::Replaced)));
     assert_eq!(answer.one("set-cookie"), None, "the browser may hold the newer cookie by now");
-}
-
-#[tokio::test]
-async fn a_rotated_session_lives_on_for_a_while_as_it_was() {
-    let site = site();
-    let old = site.signed_in("alice").await;
-    let session = site.session(&old).await;
-    let new = sent_back(site.sessions.rotate(&session, "admin").await.unwrap().1);
-    assert_eq!((site.ask(&old).await.body, site.ask(&new).await.body), ("alice".into(), "admin".into()));
-    site.hand.advance(Duration::from_secs(10));
-    let answer = site.ask(&old).await;
-    assert_eq!((reason(&answer), answer.one("set-cookie")), (Some(Reason::Replaced), None));
-    site.lives(&new).await;
-}
-
-#[tokio::test]
-async fn who_signs_out_is_signed_out_by_the_id_from_before_a_rotation_too() {
-    for by_old in [true, false] {
-        let site = site();
-        let old = site.signed_in("alice").await;
-        let session = site.session(&old).await;
-        let new = sent_back(site.sessions.rotate(&session, "alice").await.unwrap().1);
-        let session = site.session(if by_old { &old } else { &new }).await;
-        let _ = site.sessions.sign_out(session.key()).await.unwrap();
-        site.is_dead(&old, Reason::Revoked).await;
-        site.is_dead(&new, Reason::Revoked).await;
-    }
-}
-
-#[tokio::test]
-async fn who_changes_the_password_and_rotates_stays_signed_in() {
-    let version = Arc::new(AtomicU64::new(1));
-    let current = Arc::clone(&version);
-    let site = site().with(|sessions| {
-        sessions.bound_to(move |_| std::future::ready(Ok(Some(current.load(Ordering::SeqCst)))))
-    });
-    let (old, elsewhere) = (site.signed_in("alice").await, site.signed_in("alice").await);
-    let session = site.session(&old).await;
-    version.store(2, Ordering::SeqCst);
-    let new = sent_back(site.sessions.rotate(&session, "alice").await.unwrap().1);
-    site.is_dead(&elsewhere, Reason::CredentialsChanged).await;
-    site.is_dead(&old, Reason::CredentialsChanged).await;
-    site.lives(&new).await;
-}
-
-#[tokio::test]
-async fn a_session_is_rotated_once() {
-    let site = site();
-    let cookie = site.signed_in("alice").await;
-    let session = site.session(&cookie).await;
-    let _ = site.sessions.rotate(&session, "alice").await.unwrap();
-    let again = site.sessions.rotate(&session, "alice").await.unwrap_err();
-    assert_eq!(again.reason(), Reason::Replaced);
-    site.sessions.revoke_all("alice").await.unwrap();
-    site.is_dead(&cookie, Reason::Revoked).await;
 }
 
 #[tokio::test]
