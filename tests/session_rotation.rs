@@ -42,19 +42,20 @@ async fn who_signs_out_is_signed_out_by_the_id_from_before_a_rotation_too() {
 }
 
 #[tokio::test]
-async fn who_changes_the_password_and_rotates_stays_signed_in() {
+async fn a_rotation_does_not_outlive_a_changed_password_and_a_sign_in_does() {
     let version = Arc::new(AtomicU64::new(1));
     let current = Arc::clone(&version);
     let site = site().with(|sessions| {
         sessions.bound_to(move |_| std::future::ready(Ok(Some(current.load(Ordering::SeqCst)))))
     });
-    let (old, elsewhere) = (site.signed_in("alice").await, site.signed_in("alice").await);
-    let session = site.session(&old).await;
+    let (here, elsewhere) = (site.signed_in("alice").await, site.signed_in("alice").await);
+    let (session, other) = (site.session(&here).await, site.session(&elsewhere).await);
     version.store(2, Ordering::SeqCst);
-    let new = sent_back(site.sessions.rotate(&session, "alice").await.unwrap().1);
+    let rotated = sent_back(site.sessions.rotate(&other, "alice").await.unwrap().1);
+    let signed_in = sent_back(site.sessions.create_in_place_of(session.key(), "alice").await.unwrap().1);
     site.is_dead(&elsewhere, Reason::CredentialsChanged).await;
-    site.is_dead(&old, Reason::CredentialsChanged).await;
-    site.lives(&new).await;
+    site.is_dead(&rotated, Reason::CredentialsChanged).await;
+    site.lives(&signed_in).await;
 }
 
 #[tokio::test]

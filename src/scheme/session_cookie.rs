@@ -85,6 +85,7 @@ impl SessionCookie {
     ///
     /// # Security
     ///
+    /// Browsers take `SameSite=None` only with `Secure`, so not beside [`over_plain_http_at`](Self::over_plain_http_at).
     /// Any page can then make requests in the user's name: a check such as tower-http's `csrf` must stand in front of
     /// every route that changes something.
     pub fn sent_with_requests_of_other_sites(self) -> Self {

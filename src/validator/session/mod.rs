@@ -258,7 +258,8 @@ where
     }
 
     /// Gives a session a new id and identity, for example when its user gains a right. The time of the sign-in stays, and so does the
-    /// absolute limit. The version of the credentials is asked for anew, so that who changes the password can stay signed in.
+    /// absolute limit. So does the version of the credentials: who has just changed the password wants
+    /// [`create_in_place_of`](Self::create_in_place_of) to stay signed in.
     ///
     /// # Errors
     ///
@@ -270,7 +271,8 @@ where
     ) -> Result<(SessionId, SetCookie), Rejection> {
         let limits = self.now();
         let times = Times { created: session.created_at(), seen: limits.now };
-        let record = self.record(identity, times).await?;
+        // What was changed since the request came in is not to be outlived by a session from before.
+        let record = recorded(identity, times, session.record().version);
         let id = SessionId::random()?;
         if self.store.replace(session.key(), id.key(), record, limits).await? {
             self.observers.tell(&Event::SessionEnded { key: session.key(), reason: Reason::Replaced });
@@ -330,8 +332,7 @@ where
             Some(version) => version(&identity).await?,
             None => None,
         };
-        let subject = Arc::from(&*identity.subject());
-        Ok(SessionRecord { identity: Arc::new(identity), subject, times, version })
+        Ok(recorded(identity, times, version))
     }
 
     fn handed_out(&self, id: SessionId) -> Result<(SessionId, SetCookie), Rejection> {
@@ -339,6 +340,11 @@ where
         self.observers.tell(&Event::SessionBegun { key: &id.key() });
         Ok((id, set_cookie))
     }
+}
+
+fn recorded<I: Subject>(identity: I, times: Times, version: Option<u64>) -> SessionRecord<I> {
+    let subject = Arc::from(&*identity.subject());
+    SessionRecord { identity: Arc::new(identity), subject, times, version }
 }
 
 impl<I: Send + Sync + 'static, S: SessionStore<I>> Sessions<I, S> {

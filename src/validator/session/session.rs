@@ -28,11 +28,12 @@ impl<I> Session<I> {
 
     /// Assumes a session that was created just now, for tests of handlers (feature `testing`).
     #[cfg(any(test, feature = "testing"))]
-    pub fn assume(identity: I) -> Self {
+    pub fn assume(identity: I) -> Self
+    where
+        I: super::Subject,
+    {
         let times = Times { created: SystemTime::now(), seen: SystemTime::now() };
-        let record =
-            SessionRecord { identity: Arc::new(identity), subject: Arc::from(""), times, version: None };
-        Self::new(SessionKey::from_bytes([0; 32]), record)
+        Self::new(SessionKey::from_bytes([0; 32]), super::recorded(identity, times, None))
     }
 
     /// Returns what the session is known by in the store.
