@@ -129,15 +129,22 @@ fn own_headers(headers: &mut HeaderMap, rejection: &Rejection, challenges: &Chal
             headers.insert(name, value.clone());
         }
     }
-    headers.remove(header::WWW_AUTHENTICATE);
+    remove(headers, &header::WWW_AUTHENTICATE);
     challenges.iter().for_each(|challenge| {
         headers.append(header::WWW_AUTHENTICATE, challenge.header_value().clone());
     });
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     match rejection.retry_after() {
-        Some(wait) => headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait))),
-        None => headers.remove(header::RETRY_AFTER),
-    };
+        Some(wait) => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)))),
+        None => remove(headers, &header::RETRY_AFTER),
+    }
+}
+
+/// Removes a header that is hardly ever there: to look at a few names costs less than to look one up.
+fn remove(headers: &mut HeaderMap, name: &HeaderName) {
+    if headers.keys().any(|known| known == name) {
+        headers.remove(name);
+    }
 }
 
 /// Rounded up, at least one: a client that comes back too early is only turned away again.
