@@ -1,6 +1,6 @@
 //! Reading what a request carries.
 
-use http::{HeaderName, HeaderValue, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 
 use crate::{Reason, Rejection};
 
@@ -20,19 +20,13 @@ use crate::{Reason, Rejection};
 /// # Ok::<(), http::Error>(())
 /// ```
 pub fn header<'a>(head: &'a mut Parts, name: &HeaderName) -> Result<Option<&'a HeaderValue>, Rejection> {
-    let mut values = head.headers.get_all(name).iter();
-    if values.next().is_none() {
-        return Ok(None);
-    }
-    if values.next().is_some() {
+    if is_repeated(&head.headers, name) {
         mark_sensitive(head, name);
         return Err(Rejection::malformed().with_reason(Reason::Repeated));
     }
-    let value = head.headers.get_mut(name);
-    Ok(value.map(|value| {
-        value.set_sensitive(true);
-        &*value
-    }))
+    let Some(value) = head.headers.get_mut(name) else { return Ok(None) };
+    value.set_sensitive(true);
+    Ok(Some(value))
 }
 
 /// Returns the value of a cookie, and marks all cookies as sensitive. Names compare exactly.
@@ -50,7 +44,7 @@ pub fn header<'a>(head: &'a mut Parts, name: &HeaderName) -> Result<Option<&'a H
 /// ```
 pub fn cookie<'a>(head: &'a mut Parts, name: &str) -> Option<&'a str> {
     head.headers.get_mut(header::COOKIE)?.set_sensitive(true);
-    if head.headers.get_all(header::COOKIE).iter().nth(1).is_some() {
+    if is_repeated(&head.headers, &header::COOKIE) {
         mark_sensitive(head, &header::COOKIE);
     }
     let mut found = None;
@@ -74,6 +68,11 @@ pub fn cookie<'a>(head: &'a mut Parts, name: &str) -> Option<&'a str> {
 fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let value = pair.strip_prefix(name)?.trim_ascii_start().strip_prefix(b"=")?;
     Some(value.trim_ascii_start())
+}
+
+/// Whether a header has several lines. Mostly no header has, and then there is no need to look this one up.
+fn is_repeated(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers.len() > headers.keys_len() && headers.get_all(name).iter().nth(1).is_some()
 }
 
 /// Marks all values of a header that is there.
