@@ -1,4 +1,4 @@
-//! base64url without padding (RFC 7515 §2), canonical: the many bytes of each token are decoded four at a time.
+//! base64url without padding (RFC 7515 §2), canonical: the many characters of each token are decoded eight at a time.
 
 /// The values of the 64 characters at each of four places; a character that is none has the highest bits set.
 static VALUES: [[u32; 256]; 4] = {
@@ -29,14 +29,23 @@ pub(crate) const fn decoded_len(characters: usize) -> usize {
 /// Decodes into a buffer of exactly [`decoded_len`] bytes. `None`: another character, padding, a length that no bytes
 /// have, or bits that stand for nothing.
 pub(crate) fn decode(text: &[u8], bytes: &mut [u8]) -> Option<()> {
-    let (fours, rest) = text.as_chunks::<4>();
-    let (threes, last) = bytes.as_chunks_mut::<3>();
+    let (eights, rest) = text.as_chunks::<8>();
+    let (sixes, end) = bytes.as_chunks_mut::<6>();
     let mut seen = 0;
-    for (four, three) in fours.iter().zip(threes) {
-        let word = at(0, four[0]) | at(1, four[1]) | at(2, four[2]) | at(3, four[3]);
+    for (eight, six) in eights.iter().zip(sixes) {
+        let [a, b, c, d, e, f, g, h] = *eight;
+        let (high, low) = (word([a, b, c, d]), word([e, f, g, h]));
+        seen |= high | low;
+        let [_, _, decoded @ ..] = (u64::from(high) << 24 | u64::from(low)).to_be_bytes();
+        *six = decoded;
+    }
+    let (four, rest) = rest.as_chunks::<4>();
+    let (three, last) = end.as_chunks_mut::<3>();
+    for (four, three) in four.iter().zip(three) {
+        let word = word(*four);
         seen |= word;
-        let [_, first, second, third] = word.to_be_bytes();
-        *three = [first, second, third];
+        let [_, decoded @ ..] = word.to_be_bytes();
+        *three = decoded;
     }
     let (word, unused) = match *rest {
         [] => (0, 0),
@@ -46,6 +55,10 @@ pub(crate) fn decode(text: &[u8], bytes: &mut [u8]) -> Option<()> {
     };
     last.copy_from_slice(&word.to_be_bytes()[1..=last.len()]);
     ((seen | word) & NONE == 0 && word & unused == 0).then_some(())
+}
+
+fn word([a, b, c, d]: [u8; 4]) -> u32 {
+    at(0, a) | at(1, b) | at(2, c) | at(3, d)
 }
 
 fn at(place: usize, character: u8) -> u32 {
