@@ -84,15 +84,13 @@ impl<'a> Scan<'a> {
         }
         let mut names = Names::new();
         loop {
-            let start = self.at;
             let name = self.text()?;
-            let written = &self.text[start..self.at];
             self.blank();
             self.take(b':')?;
             self.blank();
             let value = self.value(depth)?;
             member(&name, value);
-            names.add(written, matches!(name, Cow::Owned(_)))?;
+            names.add(name)?;
             self.blank();
             match self.peek() {
                 b',' => {
@@ -195,14 +193,17 @@ impl<'a> Scan<'a> {
         Ok(Value::Number(&self.text[start..self.at]))
     }
 
+    #[inline]
     fn text(&mut self) -> Result<Cow<'a, str>, JsonFlaw> {
         self.take(b'"')?;
         let start = self.at;
-        self.at += plain(&self.bytes[start..]);
-        match self.bytes.get(self.at) {
+        let rest = &self.text[start..];
+        let length = plain(rest.as_bytes());
+        self.at += length;
+        match rest.as_bytes().get(length) {
             Some(b'"') => {
                 self.at += 1;
-                Ok(Cow::Borrowed(&self.text[start..self.at - 1]))
+                Ok(Cow::Borrowed(&rest[..length]))
             }
             Some(b'\\') => self.escaped(start).map(Cow::Owned),
             _ => Err(JsonFlaw::Malformed),
@@ -210,6 +211,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Goes on with a string that holds an escape, so that `"\u0065xp"` is seen to be `exp`.
+    #[cold]
     fn escaped(&mut self, start: usize) -> Result<String, JsonFlaw> {
         let mut text = String::from(&self.text[start..self.at]);
         loop {
@@ -272,14 +274,14 @@ impl<'a> Scan<'a> {
 fn plain(bytes: &[u8]) -> usize {
     const LOW: u64 = u64::from_ne_bytes([0x01; 8]);
     const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
-    // The lowest byte for which it sets the high bit is less than `bound`; those above it need not be.
-    let less = |word: u64, bound: u64| word.wrapping_sub(LOW * bound) & !word & HIGH;
     let (chunks, rest) = bytes.as_chunks::<8>();
     for (at, chunk) in chunks.iter().enumerate() {
         let word = u64::from_le_bytes(*chunk);
-        let quote = less(word ^ (LOW * u64::from(b'"')), 1);
-        let escape = less(word ^ (LOW * u64::from(b'\\')), 1);
-        let found = quote | escape | less(word, 0x20);
+        let quote = (word ^ (LOW * u64::from(b'"'))).wrapping_sub(LOW);
+        let escape = (word ^ (LOW * u64::from(b'\\'))).wrapping_sub(LOW);
+        let control = word.wrapping_sub(LOW * 0x20);
+        // The lowest of the bytes that are looked for has its high bit set here; those above it need not.
+        let found = (quote | escape | control) & !word & HIGH;
         if found != 0 {
             return at * 8 + found.trailing_zeros() as usize / 8;
         }
@@ -288,31 +290,32 @@ fn plain(bytes: &[u8]) -> usize {
     chunks.len() * 8 + rest.iter().position(is_special).unwrap_or(rest.len())
 }
 
-/// The names of one object, as written: a few are compared in pairs, many are sorted, so that no text costs quadratic
-/// time.
+/// The names of one object: a few are compared in pairs, many are sorted, so that no text costs quadratic time.
 struct Names<'a> {
     few: [&'a str; MANY],
     count: usize,
-    many: Vec<&'a str>,
-    escaped: bool,
+    /// What does not fit above, or was written with an escape.
+    many: Vec<Cow<'a, str>>,
     /// One bit for each kind of name that occurred: most names are seen to be new by it.
     kinds: u64,
 }
 
 impl<'a> Names<'a> {
     fn new() -> Self {
-        Names { few: [""; MANY], count: 0, many: Vec::new(), escaped: false, kinds: 0 }
+        Names { few: [""; MANY], count: 0, many: Vec::new(), kinds: 0 }
     }
 
-    /// Takes a name with its quotes.
-    fn add(&mut self, name: &'a str, escaped: bool) -> Result<(), JsonFlaw> {
-        self.escaped |= escaped;
-        if self.count == MANY {
-            self.many.push(name);
-            return Ok(());
-        }
+    fn add(&mut self, name: Cow<'a, str>) -> Result<(), JsonFlaw> {
+        let name = match name {
+            Cow::Borrowed(name) if self.count < MANY => name,
+            name => {
+                self.many.push(name);
+                return Ok(());
+            }
+        };
         let bytes = name.as_bytes();
-        let letters = bytes[1].wrapping_mul(7).wrapping_add(bytes[bytes.len() / 2]);
+        let byte = |at: usize| bytes.get(at).copied().unwrap_or(0);
+        let letters = byte(0).wrapping_mul(7).wrapping_add(byte(bytes.len() / 2));
         #[allow(clippy::cast_possible_truncation)] // any bits do
         let length = bytes.len() as u8;
         let kind = 1 << (letters.wrapping_add(length) & 63);
@@ -325,13 +328,12 @@ impl<'a> Names<'a> {
         Ok(())
     }
 
-    fn finish(&mut self) -> Result<(), JsonFlaw> {
-        if self.many.is_empty() && !self.escaped {
+    fn finish(&self) -> Result<(), JsonFlaw> {
+        if self.many.is_empty() {
             return Ok(());
         }
-        let written = self.few[..self.count].iter().chain(&self.many);
-        let read = |name: &&'a str| Scan { text: name, bytes: name.as_bytes(), at: 0 }.text();
-        let mut names = written.map(read).collect::<Result<Vec<_>, _>>()?;
+        let few = self.few[..self.count].iter().copied();
+        let mut names: Vec<&str> = few.chain(self.many.iter().map(|name| &**name)).collect();
         names.sort_unstable();
         if names.windows(2).any(|pair| pair[0] == pair[1]) { Err(JsonFlaw::Duplicate) } else { Ok(()) }
     }
