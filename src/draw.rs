@@ -129,21 +129,17 @@ fn own_headers(headers: &mut HeaderMap, rejection: &Rejection, challenges: &Chal
             headers.insert(name, value.clone());
         }
     }
-    remove(headers, &header::WWW_AUTHENTICATE);
+    // They are hardly ever there, and to look at a few names costs less than to look two up.
+    if headers.keys().any(|name| name == header::WWW_AUTHENTICATE || name == header::RETRY_AFTER) {
+        headers.remove(header::WWW_AUTHENTICATE);
+        headers.remove(header::RETRY_AFTER);
+    }
     challenges.iter().for_each(|challenge| {
         headers.append(header::WWW_AUTHENTICATE, challenge.header_value().clone());
     });
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    match rejection.retry_after() {
-        Some(wait) => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)))),
-        None => remove(headers, &header::RETRY_AFTER),
-    }
-}
-
-/// Removes a header that is hardly ever there: to look at a few names costs less than to look one up.
-fn remove(headers: &mut HeaderMap, name: &HeaderName) {
-    if headers.keys().any(|known| known == name) {
-        headers.remove(name);
+    if let Some(wait) = rejection.retry_after() {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
     }
 }
 
