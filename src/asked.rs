@@ -45,25 +45,25 @@ impl Asked {
     /// Reads the facts where a router took a prefix off the target. One walk over the headers costs less than a look-up of
     /// each name.
     pub(crate) fn of_target(head: &Parts, target: &Uri) -> Self {
-        let mut asked = Self { method: head.method.clone(), target: target.clone(), ..Self::unknown() };
+        let (mut accept, mut fetch, mut grpc, mut authorization) = (None, Fetch::Untold, None, false);
         for (name, value) in &head.headers {
             if name == header::ACCEPT {
-                asked.accept = Some(match asked.accept.take() {
+                accept = Some(match accept.take() {
                     None => value.clone(),
                     Some(before) => accept::joined(&before, value).unwrap_or(before),
                 });
             } else if name == header::AUTHORIZATION {
-                asked.authorization = true;
+                authorization = true;
             } else if name == header::CONTENT_TYPE {
-                asked.grpc = asked.grpc.or_else(|| grpc(value));
+                grpc = grpc.or_else(|| grpc_type(value));
             } else if name == SEC_FETCH_MODE {
                 let mode = if value == "navigate" { Fetch::Navigation } else { Fetch::Script };
-                asked.fetch = if asked.fetch == Fetch::Untold { mode } else { asked.fetch };
+                fetch = if fetch == Fetch::Untold { mode } else { fetch };
             } else if name == X_REQUESTED_WITH {
-                asked.fetch = Fetch::Script;
+                fetch = Fetch::Script;
             }
         }
-        asked
+        Self { method: head.method.clone(), target: target.clone(), accept, fetch, grpc, authorization }
     }
 
     /// Returns the request's method.
@@ -129,7 +129,7 @@ impl Asked {
     }
 }
 
-fn grpc(content_type: &HeaderValue) -> Option<&'static str> {
+fn grpc_type(content_type: &HeaderValue) -> Option<&'static str> {
     let kind = content_type.as_bytes();
     let starts_with = |prefix: &str| {
         kind.len() >= prefix.len() && kind[..prefix.len()].eq_ignore_ascii_case(prefix.as_bytes())

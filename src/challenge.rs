@@ -226,7 +226,7 @@ impl Precedence {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Challenges {
-    /// The first few, for which nothing is allocated.
+    /// The first few, for which nothing is allocated; those after an empty place are empty, until some are left out.
     few: [Option<Offer>; 3],
     more: Vec<Offer>,
 }
@@ -249,12 +249,18 @@ impl Challenges {
     /// Adds what a scheme has to offer. The same challenge twice counts once.
     pub fn add(&mut self, scheme: &'static str, challenge: Option<Challenge>) {
         let offer = Offer { scheme, challenge };
-        if self.offers().any(|known| *known == offer) {
-            return;
+        for place in &mut self.few {
+            match place {
+                Some(known) if *known == offer => return,
+                Some(_) => {}
+                None => {
+                    *place = Some(offer);
+                    return;
+                }
+            }
         }
-        match self.few.iter_mut().find(|place| place.is_none()) {
-            Some(place) => *place = Some(offer),
-            None => self.more.push(offer),
+        if !self.more.contains(&offer) {
+            self.more.push(offer);
         }
     }
 

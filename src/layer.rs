@@ -165,8 +165,8 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         R: Respond<B>,
     {
         self.hooks.identify(&mut rejection, watch.as_deref());
-        let challenges = Challenges::offered(&*self.authenticator, &rejection);
-        let mut response = self.draw(&rejection, challenges, asked);
+        let mut challenges = Challenges::offered(&*self.authenticator, &rejection);
+        let mut response = self.draw(&rejection, &mut challenges, asked);
         if let Some(watch) = watch {
             self.hooks.rejected(&rejection, response.status(), watch);
         }
@@ -187,7 +187,7 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         R: Respond<B>,
     {
         let mut rejection = undrawn.rejection.found_by_all(granted.schemes());
-        let challenges = Challenges::offered(&*self.authenticator, &rejection);
+        let mut challenges = Challenges::offered(&*self.authenticator, &rejection);
         let draft = if challenges.own(&rejection) {
             Draft::Final
         } else if challenges.any() {
@@ -202,7 +202,7 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
                 // What was logged before, for want of a layer, is logged again with the id that the client sees.
                 logging = if rejection.id().is_some() { Logging::Due } else { logging };
             }
-            let mut drawn = self.draw(&rejection, challenges, asked);
+            let mut drawn = self.draw(&rejection, &mut challenges, asked);
             drawn.extensions_mut().insert(rejection.clone());
             response = draw_over(response, drawn);
         }
@@ -245,12 +245,12 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         draw(rejection, &challenges, asked, &|_: &Answer<'_>| http::Response::new(()))
     }
 
-    fn draw<B>(&self, rejection: &Rejection, mut challenges: Challenges, asked: &Asked) -> http::Response<B>
+    fn draw<B>(&self, rejection: &Rejection, challenges: &mut Challenges, asked: &Asked) -> http::Response<B>
     where
         R: Respond<B>,
     {
         challenges.fit(rejection, asked, self.basic);
-        draw(rejection, &challenges, asked, &*self.responder)
+        draw(rejection, challenges, asked, &*self.responder)
     }
 }
 
