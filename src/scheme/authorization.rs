@@ -51,7 +51,8 @@ pub(super) fn value<'a>(head: &'a mut Parts, scheme: &str) -> Result<Option<&'a 
     let Some(value) = read::header(head, &header::AUTHORIZATION)? else { return Ok(None) };
     let bytes = value.as_bytes();
     let Some((name, rest)) = bytes.split_at_checked(scheme.len()) else { return Ok(None) };
-    if !name.eq_ignore_ascii_case(scheme.as_bytes()) {
+    // Most write it as it is registered, which is sooner seen.
+    if name != scheme.as_bytes() && !name.eq_ignore_ascii_case(scheme.as_bytes()) {
         return Ok(None);
     }
     match rest.iter().position(|byte| *byte != b' ') {

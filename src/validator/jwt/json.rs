@@ -34,14 +34,14 @@ pub(crate) enum Value<'a> {
 pub(crate) fn object<'a>(text: &'a str, mut member: impl FnMut(&str, Value<'a>)) -> Result<(), JsonFlaw> {
     let mut scan = Scan { text, bytes: text.as_bytes(), at: 0 };
     scan.blank();
-    scan.members(DEEPEST, &mut |name, value| member(name, value))?;
+    scan.members(DEEPEST, &mut member)?;
     scan.end()
 }
 
 /// Calls `item` with each item of an array that [`object`] has read.
 pub(crate) fn array<'a>(text: &'a str, mut item: impl FnMut(Value<'a>)) -> Result<(), JsonFlaw> {
     let mut scan = Scan { text, bytes: text.as_bytes(), at: 0 };
-    scan.items(DEEPEST, &mut |value| item(value))?;
+    scan.items(DEEPEST, &mut item)?;
     scan.end()
 }
 

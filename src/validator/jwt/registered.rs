@@ -131,11 +131,17 @@ impl<'a> Registered<'a> {
 fn seconds(value: Option<&Value<'_>>) -> Result<Option<u64>, Reason> {
     let Some(value) = value else { return Ok(None) };
     let Value::Number(text) = value else { return Err(Reason::BadClaims) };
-    let seconds = match text.parse::<u64>() {
-        Ok(seconds) => seconds,
-        Err(_) => whole(text.parse().map_err(|_| Reason::BadClaims)?).ok_or(Reason::BadClaims)?,
+    let seconds = match digits(text) {
+        Some(seconds) => seconds,
+        None => whole(text.parse().map_err(|_| Reason::BadClaims)?).ok_or(Reason::BadClaims)?,
     };
     if seconds > LAST { Err(Reason::BadClaims) } else { Ok(Some(seconds)) }
+}
+
+/// A number that is written as digits alone, few enough not to overflow, which is how all dates are written.
+fn digits(text: &str) -> Option<u64> {
+    let add = |sum: u64, byte: &u8| byte.is_ascii_digit().then(|| sum * 10 + u64::from(byte - b'0'));
+    if text.len() < 19 { text.as_bytes().iter().try_fold(0, add) } else { None }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
