@@ -68,20 +68,11 @@ pub(super) fn value<'a>(head: &'a mut Parts, scheme: &str) -> Result<Option<&'a 
 fn is_token68(value: &[u8]) -> bool {
     let padding = value.iter().rev().take_while(|byte| **byte == b'=').count();
     let token = &value[..value.len() - padding];
-    match token.last_chunk::<16>() {
-        // The last sixteen may have been looked at before, which costs less than a few bytes one by one.
-        Some(last) => are_token_bytes(token.as_chunks::<16>().0.as_flattened()) && are_token_bytes(last),
-        None => !token.is_empty() && are_token_bytes(token),
-    }
-}
-
-/// Without a branch on each byte the compiler looks at sixteen together; tokens are long.
-fn are_token_bytes(bytes: &[u8]) -> bool {
-    bytes.iter().fold(true, |all, byte| all & is_token_byte(*byte))
+    !token.is_empty() && read::are_all(token, is_token_byte)
 }
 
 /// `ALPHA / DIGIT / "-._~+/"`, where `-./0123456789` lie side by side.
-#[allow(clippy::needless_bitwise_bool)] // no branches: see above
+#[allow(clippy::needless_bitwise_bool)] // no branches: see `are_all`
 const fn is_token_byte(byte: u8) -> bool {
     ((byte | 0x20).wrapping_sub(b'a') < 26)
         | (byte.wrapping_sub(b'-') < 13)

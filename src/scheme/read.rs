@@ -70,6 +70,16 @@ fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     Some(value.trim_ascii_start())
 }
 
+/// Whether all bytes are of a kind. Where nothing branches on a byte the compiler looks at sixteen together; so are the
+/// last sixteen, though some of them again, since a few bytes one by one would cost more.
+pub(super) fn are_all(bytes: &[u8], is: impl Fn(u8) -> bool) -> bool {
+    let all = |bytes: &[u8]| bytes.iter().fold(true, |all, byte| all & is(*byte));
+    match bytes.last_chunk::<16>() {
+        Some(last) => all(bytes.as_chunks::<16>().0.as_flattened()) && all(last),
+        None => all(bytes),
+    }
+}
+
 /// Whether a header has several lines. Mostly no header has, and then there is no need to look this one up.
 fn is_repeated(headers: &HeaderMap, name: &HeaderName) -> bool {
     headers.len() > headers.keys_len() && headers.get_all(name).iter().nth(1).is_some()

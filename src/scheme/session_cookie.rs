@@ -212,19 +212,15 @@ impl fmt::Debug for SessionCookie {
 }
 
 fn is_value(bytes: &[u8]) -> bool {
-    (1..=MAX_LEN).contains(&bytes.len()) && bytes.iter().all(|byte| IS_OCTET[usize::from(*byte)])
+    (1..=MAX_LEN).contains(&bytes.len()) && read::are_all(bytes, is_octet)
 }
 
 /// What a cookie may hold (RFC 6265bis §4.1.1, `cookie-octet`).
-static IS_OCTET: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = b'!';
-    while byte <= b'~' {
-        table[byte as usize] = !matches!(byte, b'"' | b',' | b';' | b'\\');
-        byte += 1;
-    }
-    table
-};
+#[allow(clippy::needless_bitwise_bool)] // no branches: see `are_all`
+const fn is_octet(byte: u8) -> bool {
+    let is_visible = byte.wrapping_sub(b'!') <= b'~' - b'!';
+    is_visible & (byte != b'"') & (byte != b',') & (byte != b';') & (byte != b'\\')
+}
 
 // ===== how the cookie is written =====
 

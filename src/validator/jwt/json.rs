@@ -193,7 +193,6 @@ impl<'a> Scan<'a> {
         Ok(Value::Number(&self.text[start..self.at]))
     }
 
-    #[inline]
     fn text(&mut self) -> Result<Cow<'a, str>, JsonFlaw> {
         self.take(b'"')?;
         let start = self.at;
