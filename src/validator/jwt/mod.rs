@@ -39,7 +39,7 @@ pub use verified::{StandardClaims, Verified};
 
 use cache::Cache;
 use compact::refused;
-use verify::{Shared, Verdict};
+use verify::{Proven, Shared, Verdict};
 
 use crate::{BearerToken, Details, Inspection, Observe, Reason, Rejection, Validator};
 
@@ -113,6 +113,28 @@ impl<C> Jwt<C> {
     }
 }
 
+impl<C: DeserializeOwned> Jwt<C> {
+    /// Waits for the keys that a verdict lacks.
+    async fn wait(&self, mut verdict: Verdict<C>, token: &BearerToken) -> Result<Proven<C>, Rejection> {
+        if let Verdict::NoKeys { issuer, .. } = verdict {
+            self.shared.issuers[issuer].source.first().await;
+            verdict = self.shared.verify(token.expose())?;
+        }
+        if let Verdict::UnknownKey { issuer, id } = verdict {
+            let refreshed = self.shared.issuers[issuer].source.refresh(&id).await;
+            refreshed.map_err(|rejection| rejection.about(&self.shared.details(issuer)))?;
+            verdict = self.shared.verify(token.expose())?;
+        }
+        match verdict {
+            Verdict::Verified(proven) => Ok(proven),
+            Verdict::NoKeys { rejection, .. } => Err(rejection),
+            Verdict::UnknownKey { issuer, .. } => {
+                Err(refused(Reason::UnknownKey).with_details(self.shared.details(issuer)))
+            }
+        }
+    }
+}
+
 impl<C> Validator<BearerToken> for Jwt<C>
 where
     C: DeserializeOwned + Send + Sync + 'static,
@@ -124,29 +146,16 @@ where
         if let Some(proven) = known.and_then(|(cache, digest)| cache.find(digest, &self.shared)) {
             return Ok(Some(proven.token));
         }
-        let mut verdict = self.shared.verify::<C>(token.expose())?;
-        if let Verdict::NoKeys { issuer, .. } = verdict {
-            self.shared.issuers[issuer].source.first().await;
-            verdict = self.shared.verify(token.expose())?;
+        let proven = match self.shared.verify(token.expose())? {
+            Verdict::Verified(proven) => proven,
+            // In a box, since hardly any token waits, and every other's future would be as large as this one.
+            verdict => Box::pin(self.wait(verdict, &token)).await?,
+        };
+        let verified = proven.token.clone();
+        if let Some((cache, digest)) = known {
+            cache.remember(digest, proven);
         }
-        if let Verdict::UnknownKey { issuer, id } = verdict {
-            let refreshed = self.shared.issuers[issuer].source.refresh(&id).await;
-            refreshed.map_err(|rejection| rejection.about(&self.shared.details(issuer)))?;
-            verdict = self.shared.verify(token.expose())?;
-        }
-        match verdict {
-            Verdict::Verified(proven) => {
-                let token = proven.token.clone();
-                if let Some((cache, digest)) = known {
-                    cache.remember(digest, proven);
-                }
-                Ok(Some(token))
-            }
-            Verdict::NoKeys { rejection, .. } => Err(rejection),
-            Verdict::UnknownKey { issuer, .. } => {
-                Err(refused(Reason::UnknownKey).with_details(self.shared.details(issuer)))
-            }
-        }
+        Ok(Some(verified))
     }
 
     fn details(&self, token: &Verified<C>) -> Details {
