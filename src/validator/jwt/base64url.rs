@@ -33,8 +33,8 @@ pub(crate) fn decode(text: &[u8], bytes: &mut [u8]) -> Option<()> {
     let (sixes, end) = bytes.as_chunks_mut::<6>();
     let mut seen = 0;
     for (eight, six) in eights.iter().zip(sixes) {
-        let [a, b, c, d, e, f, g, h] = *eight;
-        let (high, low) = (word([a, b, c, d]), word([e, f, g, h]));
+        let (fours, _) = eight.as_chunks();
+        let (high, low) = (word(fours[0]), word(fours[1]));
         seen |= high | low;
         let [_, _, decoded @ ..] = (u64::from(high) << 24 | u64::from(low)).to_be_bytes();
         *six = decoded;
@@ -57,8 +57,8 @@ pub(crate) fn decode(text: &[u8], bytes: &mut [u8]) -> Option<()> {
     ((seen | word) & NONE == 0 && word & unused == 0).then_some(())
 }
 
-fn word([a, b, c, d]: [u8; 4]) -> u32 {
-    at(0, a) | at(1, b) | at(2, c) | at(3, d)
+fn word(four: [u8; 4]) -> u32 {
+    at(0, four[0]) | at(1, four[1]) | at(2, four[2]) | at(3, four[3])
 }
 
 fn at(place: usize, character: u8) -> u32 {
