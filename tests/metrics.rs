@@ -83,6 +83,17 @@ fn gauges_are_set_by_measure() {
 }
 
 #[test]
+fn what_is_tried_out_does_not_take_the_place_of_what_counts() {
+    let throttled = |places| {
+        let store = tower_authn::throttle::MemoryFailures::new(places);
+        by_basic().throttled(Throttle::new(store))
+    };
+    let layer = AuthenticateLayer::new(throttled(4096)).report_only(throttled(8192));
+    let lines = counted(async { layer.measure() });
+    has(&lines, r#"tower_authn_throttle_places{scheme="Basic"} 4096"#);
+}
+
+#[test]
 #[cfg(feature = "jwt-aws-lc")]
 fn key_sets_and_caches_have_gauges() {
     use support::mint::{AUDIENCE, ISSUER};

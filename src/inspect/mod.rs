@@ -58,6 +58,14 @@ pub(crate) struct Measure {
     pub(crate) value: Value,
 }
 
+#[cfg(feature = "metrics")]
+impl Measure {
+    /// Whether the other has the same name and labels, of which a recorder keeps one.
+    pub(crate) fn takes_place_of(&self, other: &Self) -> bool {
+        (self.name, self.scheme, &self.issuer) == (other.name, other.scheme, &other.issuer)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Value {
     Gauge(f64),

@@ -66,7 +66,8 @@ fn describe() {
 
 impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     /// Sets the gauges of all parts: key sets, caches, hash permits, throttles (feature `metrics`). Call it before each scrape,
-    /// or every few seconds; the manual's chapter on [operating](crate::manual::operating) lists their names.
+    /// or every few seconds. Of parts that share a scheme (and issuer) the first counts; what [`report_only`](Self::report_only) tries
+    /// counts last. The manual's chapter on [operating](crate::manual::operating) lists their names.
     ///
     /// ```
     /// use tower_authn::{AuthenticateLayer, Scheme, Tokens, scheme::Bearer};
@@ -84,7 +85,12 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         if let Some(shadow) = &self.hooks().shadow {
             shadow.inspect(&mut inspection);
         }
-        inspection.measures().iter().for_each(publish);
+        let measures = inspection.measures();
+        for (index, measure) in measures.iter().enumerate() {
+            if !measures[..index].iter().any(|first| first.takes_place_of(measure)) {
+                publish(measure);
+            }
+        }
     }
 }
 
