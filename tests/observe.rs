@@ -8,7 +8,7 @@ use support::{Body, ask_layer, request, secrets::*, send};
 use tower::{Layer as _, service_fn};
 use tower_authn::{
     AuthenticateLayer, Authenticated, Authenticator, Reason, Rejection, Scheme as _,
-    observe::Event,
+    observe::{Correlation, Event},
     scheme::{ApiKey, Basic, ClientAddr, UserPassword},
     throttle::{Quota, Throttle},
     validator::{IpAllowlist, Networks},
@@ -158,6 +158,22 @@ async fn layers_inside_each_other_tell_of_a_rejection_once() {
 }
 
 #[tokio::test]
+async fn an_observer_that_layers_share_is_told_of_a_rejection_once() {
+    let seen = Seen::default();
+    let observer = Arc::new(seen.by(brief));
+    let service = service_fn(|_: http::Request<Body>| async {
+        Ok::<_, std::convert::Infallible>(
+            Rejection::insufficient().found_by("Nobody's").into_response::<Body>(),
+        )
+    });
+    let service = AuthenticateLayer::new(by_key()).observe(Arc::clone(&observer)).layer(service);
+    let service = AuthenticateLayer::new(by_bearer()).observe(observer).layer(service);
+    send(service, request(&[("authorization", &bearer()), ("x-api-key", KEY)])).await;
+    let refused = seen.lines().into_iter().filter(|line| line.starts_with("refused")).count();
+    assert_eq!(refused, 1);
+}
+
+#[tokio::test]
 async fn where_nobody_listens_nothing_is_tried() {
     if std::env::var_os("TRACE_DIR").is_some() {
         return; // somebody listens to all tests
@@ -165,6 +181,17 @@ async fn where_nobody_listens_nothing_is_tried() {
     let (counted, calls) = counted_bearer();
     ask_layer(AuthenticateLayer::new(by_bearer()).report_only(counted), &[("authorization", &bearer())])
         .await;
+    assert_eq!(calls.load(std::sync::atomic::Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn an_id_for_the_answer_is_nobody_who_listens() {
+    if std::env::var_os("TRACE_DIR").is_some() {
+        return; // somebody listens to all tests
+    }
+    let (counted, calls) = counted_bearer();
+    let layer = AuthenticateLayer::new(by_bearer()).report_only(counted).correlate(Correlation::made_here());
+    ask_layer(layer, &[("authorization", &bearer())]).await;
     assert_eq!(calls.load(std::sync::atomic::Ordering::SeqCst), 0);
 }
 

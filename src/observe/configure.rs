@@ -39,7 +39,8 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     ///
     /// It is not waited for: where it is not done when the answer is ready, it is dropped, and reported as
     /// [undecided](super::Verdict::Undecided). It runs in the request's own task, so what its validator computes without
-    /// waiting is computed before the answer goes out. It validates in earnest: its throttles count, its caches remember. Where nobody
+    /// waiting is computed before the answer goes out. It validates in earnest: its throttles count, its caches remember, and a session was
+    /// used. Where nobody
     /// would be told, it is not asked.
     ///
     /// ```

@@ -110,9 +110,12 @@ impl Hooks {
 
     /// Begins to watch a request, if anybody would be told.
     pub(crate) fn watch(&self, head: &Parts) -> Option<Box<Watch>> {
-        let is_watched =
-            self.observer.is_some() || self.correlation.is_some() || trace::is_on() || metrics::is_on();
+        let is_watched = self.correlation.is_some() || self.has_listener();
         is_watched.then(|| Box::new(self.begin(head)))
+    }
+
+    fn has_listener(&self) -> bool {
+        self.observer.is_some() || trace::is_on() || metrics::is_on()
     }
 
     #[cold]
@@ -123,7 +126,7 @@ impl Hooks {
             place: if is_around(&head.extensions) { Place::Inside } else { Place::Outermost },
             user: None,
             outcome: None,
-            trial: self.shadow.as_ref().map(|shadow| shadow.begin(head)),
+            trial: self.shadow.as_ref().filter(|_| self.has_listener()).map(|shadow| shadow.begin(head)),
         }
     }
 

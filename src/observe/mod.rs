@@ -50,6 +50,12 @@ pub use report::{Report, Verdict};
 pub trait Observe: Send + Sync + 'static {
     /// Is told of an event.
     fn observe(&self, event: &Event<'_>);
+
+    /// Where it lies, so that one that layers share counts as one.
+    #[doc(hidden)]
+    fn place(&self) -> *const () {
+        std::ptr::from_ref(self).cast()
+    }
 }
 
 impl<F: Fn(&Event<'_>) + Send + Sync + 'static> Observe for F {
@@ -58,9 +64,13 @@ impl<F: Fn(&Event<'_>) + Send + Sync + 'static> Observe for F {
     }
 }
 
-impl<T: Observe> Observe for Arc<T> {
+impl<T: Observe + ?Sized> Observe for Arc<T> {
     fn observe(&self, event: &Event<'_>) {
         T::observe(self, event);
+    }
+
+    fn place(&self) -> *const () {
+        T::place(self)
     }
 }
 

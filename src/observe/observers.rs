@@ -10,7 +10,7 @@ impl Observers {
     /// Adds one, once.
     pub(crate) fn add(&self, observer: &Arc<dyn Observe>) {
         let mut observers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !observers.iter().any(|known| Arc::ptr_eq(known, observer)) {
+        if !observers.iter().any(|known| known.place() == observer.place()) {
             observers.push(Arc::clone(observer));
         }
     }

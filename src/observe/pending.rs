@@ -65,7 +65,9 @@ impl Waiting {
         for pending in &self.0 {
             pending.is_settled.store(true, Relaxed);
             let observer = pending.hooks.observer();
-            if let Some(observer) = observer.filter(|new| !told.iter().any(|known| Arc::ptr_eq(known, new))) {
+            if let Some(observer) =
+                observer.filter(|new| !told.iter().any(|known| known.place() == new.place()))
+            {
                 observer.observe(event);
                 told.push(observer);
             }
