@@ -9,7 +9,7 @@ use tower_authn::{
     AuthenticateLayer, Authenticator, Rejection, Scheme as _,
     explain::{Explanation, RequestHead, RequestHeadError},
     observe::Outcome,
-    scheme::{Bearer, ClientAddr},
+    scheme::{Basic, Bearer, ClientAddr, UserPassword},
     throttle::{Quota, Throttle},
     validator::{IpAllowlist, Networks},
 };
@@ -73,6 +73,17 @@ async fn what_cannot_be_read_is_told_by_scheme() {
     let step = &explanation.steps()[0];
     assert_eq!((step.extracted, step.findings[0].reason), ("unreadable", "malformed"));
     assert_eq!(explanation.status().unwrap(), 400);
+}
+
+#[tokio::test]
+async fn a_cause_that_repeats_a_name_in_latin1_is_redacted() {
+    let lookup = async |sent: UserPassword| {
+        let cause = format!("no user {}", sent.user());
+        Err::<Option<()>, _>(Rejection::invalid().because(std::io::Error::other(cause)))
+    };
+    let text = curl(&[("Authorization", "Basic QW5kcuk6aHVudGVyMg==")]); // André
+    let told = explained(Basic::new("r").or_latin1().validated_by(lookup), &text).await.to_string();
+    assert!(told.contains("[redacted]") && !told.contains("Andr"), "{told}");
 }
 
 #[tokio::test]

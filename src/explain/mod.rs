@@ -118,7 +118,8 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     ///
     /// # Security
     ///
-    /// It is a real validation: throttles count it, caches remember it, a key set may be fetched. No event tells of it. Offer
+    /// It is a real validation: throttles count it, caches remember it, a session was used, a key set may be fetched. No decision is told of, counted
+    /// or logged. Offer
     /// it to operators only.
     pub async fn explain(&self, head: &Parts) -> Explanation {
         let asked = Asked::of(head);

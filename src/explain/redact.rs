@@ -4,6 +4,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderValue, header, request::Parts};
 use zeroize::Zeroizing;
 
+use crate::scheme::from_latin1;
+
 /// The secrets of one request: what schemes have read, and the headers that always hold some.
 pub(super) struct Redactor(Vec<Zeroizing<String>>);
 
@@ -43,11 +45,13 @@ fn collect(value: &str, secrets: &mut Vec<Zeroizing<String>>) {
     let Some((_, credentials)) = value.split_once(' ') else { return };
     keep(credentials);
     let Ok(decoded) = STANDARD.decode(credentials.trim()).map(Zeroizing::new) else { return };
-    let decoded = Zeroizing::new(String::from_utf8_lossy(&decoded).into_owned());
-    keep(&decoded);
-    if let Some((user, password)) = decoded.split_once(':') {
-        keep(user);
-        keep(password);
+    // In either charset that `Basic` reads.
+    for decoded in [Zeroizing::new(String::from_utf8_lossy(&decoded).into_owned()), from_latin1(&decoded)] {
+        keep(&decoded);
+        if let Some((user, password)) = decoded.split_once(':') {
+            keep(user);
+            keep(password);
+        }
     }
 }
 

@@ -138,7 +138,7 @@ impl Scheme for Basic {
 }
 
 /// With room for all from the start, since a text that grows leaves copies behind that are not wiped.
-fn from_latin1(bytes: &[u8]) -> Zeroizing<String> {
+pub(crate) fn from_latin1(bytes: &[u8]) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(2 * bytes.len()));
     text.extend(bytes.iter().copied().map(char::from));
     text

@@ -14,6 +14,7 @@ mod session_cookie;
 
 pub use api_key::{ApiKey, ApiKeyValue};
 pub use authorization::authorization;
+pub(crate) use basic::from_latin1;
 pub use basic::{Basic, Password, UserPassword};
 pub use bearer::{Bearer, BearerToken};
 pub use client_addr::{
