@@ -30,8 +30,8 @@ pub struct Granted<I> {
 #[derive(Clone, Default)]
 pub(crate) struct Aside {
     details: Details,
-    /// What requirements would have decided that only report.
-    reported: Vec<Tried>,
+    /// What requirements would have decided that only report; nothing, if they panicked.
+    reported: Vec<Option<Tried>>,
 }
 
 impl<I> Granted<I> {
@@ -94,11 +94,11 @@ impl<I> Granted<I> {
         self.aside.as_ref().map_or(&NONE, |aside| &aside.details)
     }
 
-    pub(crate) fn reported(&self) -> &[Tried] {
+    pub(crate) fn reported(&self) -> &[Option<Tried>] {
         self.aside.as_ref().map_or(&[], |aside| &aside.reported)
     }
 
-    pub(crate) fn report(&mut self, tried: Tried) {
+    pub(crate) fn report(&mut self, tried: Option<Tried>) {
         self.aside.get_or_insert_default().reported.push(tried);
     }
 

@@ -88,6 +88,18 @@ async fn a_panic_is_nothing_to_the_client() {
 }
 
 #[tokio::test]
+async fn a_requirement_that_panics_is_nothing_to_the_client() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let lines = Arc::clone(&seen);
+    let broken = by_bearer().require_report_only(|_: &&str| -> bool { panic!("a mistake in it") });
+    let layer = AuthenticateLayer::new(broken).observe(move |event: &Event<'_>| {
+        lines.lock().unwrap().push(event.to_string());
+    });
+    assert_eq!(ask_layer(layer, &[("authorization", &bearer())]).await.status, 200);
+    assert_eq!(*seen.lock().unwrap(), ["accepted by Bearer", "accepted, report-only undecided"]);
+}
+
+#[tokio::test]
 async fn it_goes_on_while_the_service_works() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let lines = Arc::clone(&seen);

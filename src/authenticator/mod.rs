@@ -147,7 +147,8 @@ pub trait Authenticator: Send + Sync + 'static {
     /// Reports which identities would not meet a requirement, and lets them in all the same: to try one out before it counts.
     ///
     /// Of a request that is let in, observers, the log and metrics get the verdict, apart from the decision; see
-    /// [`Report`](crate::observe::Report).
+    /// [`Report`](crate::observe::Report). The requirement's panics are caught, and reported as
+    /// [undecided](crate::observe::Verdict::Undecided).
     fn require_report_only<F, V>(self, requirement: F) -> RequiredReportOnly<Self, F>
     where
         Self: Sized,

@@ -1,4 +1,7 @@
-use std::fmt;
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use http::request::Parts;
 
@@ -42,12 +45,15 @@ where
 
     async fn validate(&self, credentials: A::Credentials) -> Result<Granted<A::Identity>, Rejection> {
         let mut granted = self.inner.validate(credentials).await?;
-        let tried = match (self.requirement)(granted.identity()).verdict() {
+        // What is only tried must not fail the request.
+        let verdict =
+            catch_unwind(AssertUnwindSafe(|| (self.requirement)(granted.identity()).verdict())).ok();
+        let tried = verdict.map(|verdict| match verdict {
             Ok(()) => Tried::accepted(&granted.schemes),
             Err(rejection) => {
                 Tried::refused(rejection.found_by_all(granted.schemes()).about(granted.details()))
             }
-        };
+        });
         granted.report(tried);
         Ok(granted)
     }

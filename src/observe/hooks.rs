@@ -153,7 +153,7 @@ impl Hooks {
         self.tell(&decision, Logging::Due);
         watch.outcome = Some(Outcome::Accepted);
         for tried in granted.reported() {
-            self.report(Some(tried), watch);
+            self.report(tried.as_ref(), watch);
         }
     }
 

@@ -122,8 +122,8 @@ pub enum Event<'a> {
         /// What it is known by.
         key: &'a SessionKey,
     },
-    /// A session was ended, by whom or what the reason says (feature `session`). One that ends of age makes no event; the
-    /// next request that brings it is refused for it.
+    /// A session was ended, by whom or what the reason says (feature `session`). One that ends of age makes no event, nor does
+    /// one that makes room for its subject's next; the next request that brings it is refused for it.
     #[cfg(feature = "session")]
     #[non_exhaustive]
     SessionEnded {
