@@ -4,7 +4,10 @@
 //! # #[cfg(feature = "axum")]
 //! # mod app {
 //! use axum::{Router, routing::get};
-//! use tower_authn::{AuthenticateLayer, Authenticated, Authenticator, Scheme, Tokens, Users, scheme::{Basic, Bearer}};
+//! use tower_authn::{
+//!     AuthenticateLayer, Authenticated, Authenticator, Scheme, Tokens, Users,
+//!     scheme::{Basic, Bearer},
+//! };
 //!
 //! fn app(token: &str, password: &str) -> Result<Router, Box<dyn std::error::Error>> {
 //!     let tokens = Tokens::new();
@@ -30,7 +33,7 @@
 //! www-authenticate: Basic realm="api", charset="UTF-8"
 //! cache-control: no-store
 //!
-//! {"type":"about:blank","title":"Unauthorized","status":401,"detail":"This needs credentials. …","kind":"missing"}
+//! {"type":"about:blank","title":"Unauthorized","status":401, … ,"kind":"missing"}
 //! ```
 //!
 //! or a page, if it is a browser; the log gets the reason. The [manual] tells how to choose, where the layer goes, and how to
@@ -41,9 +44,9 @@
 //! | | |
 //! |---|---|
 //! | [`scheme`] | how credentials travel: [`Basic`](scheme::Basic), [`Bearer`](scheme::Bearer), [`ApiKey`](scheme::ApiKey), [`SessionCookie`](scheme::SessionCookie), [`ClientAddr`](scheme::ClientAddr), the trait [`Scheme`] |
-//! | [`validator`] | who may come in: [`Tokens`], [`Users`], [`IpAllowlist`](validator::IpAllowlist), async functions, [`with_state`], [`FromService`](validator::FromService), `validator::jwt` (features `jwt-…`), `validator::passwords`, `validator::session`, the trait [`Validator`] |
+//! | [`validator`] | who may come in: [`Tokens`], [`Users`], [`IpAllowlist`](validator::IpAllowlist), async functions, [`with_state`], [`FromService`](validator::FromService), [`jwt`](validator/jwt/index.html) (features `jwt-…`), [`passwords`](validator/passwords/index.html) and [`session`](validator/session/index.html) (features of their names), the trait [`Validator`] |
 //! | [`authenticator`] | both together, and what combines them: [`or`](Authenticator::or), [`and`](Authenticator::and), [`optional`](Authenticator::optional), [`map`](Authenticator::map), [`and_then`](Authenticator::and_then), [`require`](Authenticator::require), [`boxed`](Authenticator::boxed), [`AnyOf`] |
-//! | `store` | where sessions are kept (feature `session`): in memory, in Redis (feature `redis`) |
+//! | [`store`](store/index.html) | where sessions are kept (feature `session`): in memory, in Redis (feature `redis`) |
 //! | [`throttle`] | a brake on guessing, for every scheme: [`throttled`](Authenticator::throttled) |
 //! | layers | [`AuthenticateLayer`] for every scheme, [`RequireLayer`] for inner routes |
 //! | in a handler | [`Authenticated`], in axum an extractor, also as an `Option` |

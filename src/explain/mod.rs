@@ -1,4 +1,7 @@
 //! What a layer would do with a request, step by step, and why.
+//!
+//! Begin with [`AuthenticateLayer::explain`](crate::AuthenticateLayer::explain). The manual's chapter on
+//! [operating](crate::manual::operating) has the rest.
 
 use http::{StatusCode, header, request::Parts};
 

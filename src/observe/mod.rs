@@ -1,4 +1,7 @@
 //! What happens, as typed events: for audit trails, and for whatever the app counts by itself.
+//!
+//! Begin with [`AuthenticateLayer::observe`](crate::AuthenticateLayer::observe). The manual's chapter on
+//! [operating](crate::manual::operating) has the rest.
 
 use std::{fmt, sync::Arc};
 

@@ -1,4 +1,6 @@
 //! Where sessions are kept: in memory, or where several processes share them (feature `session`).
+//!
+//! The manual's chapter on [sessions](crate::manual::sessions) compares them.
 
 use std::{fmt, sync::Arc, time::SystemTime};
 

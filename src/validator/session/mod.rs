@@ -1,4 +1,6 @@
 //! Sessions: a cookie that signs in, expires, rotates and can be revoked everywhere (feature `session`).
+//!
+//! Begin with [`Sessions`]. The manual's chapter on [sessions](crate::manual::sessions) is the recipe.
 
 use std::{borrow::Cow, fmt, pin::Pin, sync::Arc, time::Duration};
 
