@@ -39,6 +39,7 @@ fn metrics_count_what_happened_and_the_policy_that_is_tried_out() {
     assert_eq!(body, "You are demo, by Basic.\n");
     curl(&[&whoami]).unwrap();
     let (_, text) = curl(&[&format!("{}/metrics", example.url)]).unwrap();
+    assert!(text.contains("# HELP tower_authn_throttle_places Places for"), "{text}");
     for line in [
         r#"tower_authn_decisions_total{scheme="Basic",outcome="accepted",reason="none"} 1"#,
         r#"tower_authn_decisions_total{scheme="none",outcome="refused",reason="missing"} 1"#,

@@ -4,7 +4,10 @@
 mod support;
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -311,4 +314,25 @@ async fn sign_ins_uses_and_ends_at_the_same_time_leave_nothing_half_done() {
     for number in 0..=255 {
         assert!(found(&*store, number, limits()).await.is_err(), "{number} lives, and nobody's list had it");
     }
+}
+
+#[test]
+fn a_runtime_without_time_is_tried_once() {
+    static PANICS: AtomicUsize = AtomicUsize::new(0);
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if panic.to_string().contains("timers are disabled") {
+            PANICS.fetch_add(1, Ordering::SeqCst);
+        } else {
+            hook(panic);
+        }
+    }));
+    let store = MemorySessions::default();
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+        for number in 0..5 {
+            assert!(store.create(key(number), of("alice"), limits()).await.unwrap());
+            tokio::task::yield_now().await;
+        }
+    });
+    assert_eq!(PANICS.load(Ordering::SeqCst), 1);
 }

@@ -3,7 +3,8 @@
 use std::sync::Once;
 
 use metrics::{
-    Label, Recorder, SharedString, Unit, counter, describe_counter, describe_histogram, gauge, histogram,
+    Label, Recorder, SharedString, Unit, counter, describe_counter, describe_gauge, describe_histogram,
+    gauge, histogram,
 };
 
 use crate::{
@@ -52,10 +53,40 @@ fn scheme(schemes: &[&'static str]) -> SharedString {
     }
 }
 
+const COUNTERS: [(&str, &str); 6] = [
+    ("tower_authn_cache_hits_total", "Credentials that were found verified"),
+    ("tower_authn_cache_misses_total", "Credentials that had to be verified"),
+    ("tower_authn_decisions_total", "Requests let in and turned away"),
+    ("tower_authn_hashes_total", "Password hashes computed"),
+    ("tower_authn_hashes_turned_away_total", "Sign-ins for which no hash permit became free in time"),
+    ("tower_authn_report_only_total", "What would have been decided by what is tried out"),
+];
+
+const GAUGES: [(&str, &str); 10] = [
+    ("tower_authn_cache_entries", "Verified credentials that are remembered"),
+    ("tower_authn_hash_permits", "Password hashes that may be computed at once"),
+    ("tower_authn_hash_permits_used", "Password hashes that are being computed"),
+    ("tower_authn_hash_queue", "Sign-ins that wait for a hash permit"),
+    ("tower_authn_key_set_age_seconds", "Time since an issuer's keys were last seen"),
+    ("tower_authn_key_set_keys", "Keys of an issuer that can be used"),
+    ("tower_authn_sessions", "Sessions in memory, with those that ended lately"),
+    ("tower_authn_sessions_most", "Sessions that memory has places for"),
+    ("tower_authn_throttle_places", "Places for what failures are counted by"),
+    (
+        "tower_authn_throttle_places_used",
+        "Addresses, and users at an address, with failures held against them",
+    ),
+];
+
 fn describe() {
     static DESCRIBED: Once = Once::new();
     DESCRIBED.call_once(|| {
-        describe_counter!("tower_authn_decisions_total", "Requests let in and turned away");
+        for (name, what) in COUNTERS {
+            describe_counter!(name, what);
+        }
+        for (name, what) in GAUGES {
+            describe_gauge!(name, what);
+        }
         describe_histogram!(
             "tower_authn_decision_duration_seconds",
             Unit::Seconds,
@@ -81,6 +112,7 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     /// ```
     #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
     pub fn measure(&self) {
+        describe();
         let mut inspection = Inspection::of(&**self.authenticator());
         if let Some(shadow) = &self.hooks().shadow {
             shadow.inspect(&mut inspection);

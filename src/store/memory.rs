@@ -4,7 +4,7 @@ use std::{
     hash::{BuildHasher as _, BuildHasherDefault, RandomState},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -36,6 +36,8 @@ use crate::{
 pub struct MemorySessions<I> {
     shared: Arc<Shared<I>>,
     sweeper: Mutex<Option<JoinHandle<()>>>,
+    /// Whether a sweeper ever got to its work.
+    has_time: Arc<AtomicBool>,
 }
 
 struct Shared<I> {
@@ -116,7 +118,7 @@ impl<I> MemorySessions<I> {
             capacity,
             clock,
         };
-        Self { shared: Arc::new(shared), sweeper: Mutex::default() }
+        Self { shared: Arc::new(shared), sweeper: Mutex::default(), has_time: Arc::default() }
     }
 
     /// Returns how many sessions there are, with those that ended and are not forgotten yet.
@@ -131,19 +133,24 @@ impl<I> MemorySessions<I> {
 }
 
 impl<I: Send + Sync + 'static> MemorySessions<I> {
-    /// Starts the task, unless it runs. A runtime that ends takes its tasks along; the next one gets a new one.
+    /// Starts the task, unless it runs. A runtime that ends takes its tasks along; the next one gets a new one. One that has no
+    /// time ends the task at once, and is not tried again.
     fn start_sweeper(&self) {
         let mut sweeper = lock(&self.sweeper);
-        if sweeper.as_ref().is_some_and(|task| !task.is_finished()) {
+        let is_without_time = || !self.has_time.load(Ordering::Relaxed);
+        if sweeper.as_ref().is_some_and(|task| !task.is_finished() || is_without_time()) {
             return;
         }
         if let Ok(runtime) = Handle::try_current() {
-            *sweeper = Some(runtime.spawn(sweep(Arc::downgrade(&self.shared))));
+            *sweeper = Some(runtime.spawn(sweep(Arc::downgrade(&self.shared), Arc::clone(&self.has_time))));
         }
     }
 }
 
-async fn sweep<I>(shared: Weak<Shared<I>>) {
+async fn sweep<I>(shared: Weak<Shared<I>>, has_time: Arc<AtomicBool>) {
+    // It panics in a runtime without time, before it is stored that there is any.
+    tokio::time::sleep(Duration::ZERO).await;
+    has_time.store(true, Ordering::Relaxed);
     for shard in (0..SHARDS).cycle() {
         tokio::time::sleep(SWEEP_EVERY).await;
         let Some(shared) = shared.upgrade() else { return };
