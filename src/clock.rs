@@ -60,11 +60,12 @@ pub use manual::ManualClock;
 #[cfg(any(test, feature = "testing"))]
 mod manual {
     use std::{
-        sync::{Arc, Mutex, PoisonError},
+        sync::{Arc, Mutex},
         time::{Duration, SystemTime},
     };
 
     use super::{Clock, Source};
+    use crate::lock::lock;
 
     #[derive(Clone, Copy, Debug)]
     pub(super) struct Hands {
@@ -73,7 +74,7 @@ mod manual {
     }
 
     pub(super) fn read(hands: &Mutex<Hands>) -> Hands {
-        *hands.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(hands)
     }
 
     /// Winds a [`Clock`] by hand, for tests (feature `testing`).
@@ -99,14 +100,14 @@ mod manual {
     impl ManualClock {
         /// Moves wall time and monotonic time forward.
         pub fn advance(&self, by: Duration) {
-            let mut hands = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut hands = lock(&self.0);
             hands.wall += by;
             hands.monotonic += by;
         }
 
         /// Sets the wall time, also back; the monotonic time stays.
         pub fn set_wall(&self, wall: SystemTime) {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).wall = wall;
+            lock(&self.0).wall = wall;
         }
     }
 }

@@ -73,6 +73,7 @@ mod granted;
 mod identity;
 pub mod inspect;
 mod layer;
+mod lock;
 pub mod manual;
 mod metrics;
 pub mod observe;

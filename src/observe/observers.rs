@@ -1,6 +1,7 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::{Event, Observe};
+use crate::lock::lock;
 
 /// Who is told of what happens beside requests: the observers of all layers that something is a part of.
 #[derive(Default)]
@@ -9,7 +10,7 @@ pub(crate) struct Observers(Mutex<Vec<Arc<dyn Observe>>>);
 impl Observers {
     /// Adds one, once.
     pub(crate) fn add(&self, observer: &Arc<dyn Observe>) {
-        let mut observers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut observers = lock(&self.0);
         if !observers.iter().any(|known| known.place() == observer.place()) {
             observers.push(Arc::clone(observer));
         }
@@ -17,7 +18,7 @@ impl Observers {
 
     /// Tells all, with no lock held.
     pub(crate) fn tell(&self, event: &Event<'_>) {
-        let observers = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let observers = lock(&self.0).clone();
         for observer in observers {
             observer.observe(event);
         }

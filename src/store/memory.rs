@@ -3,7 +3,7 @@ use std::{
     fmt,
     hash::{BuildHasher as _, BuildHasherDefault, RandomState},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, SystemTime},
@@ -14,6 +14,7 @@ use tokio::{runtime::Handle, task::JoinHandle};
 use super::{SessionRecord, SessionStore, Stored};
 use crate::{
     Clock, Inspection, Reason, Rejection,
+    lock::lock,
     validator::{
         digest::FirstBytes,
         session::{Limits, SessionInfo, SessionKey},
@@ -65,6 +66,8 @@ type Links = [Option<Box<SessionKey>>; 2];
 
 const NEXT: usize = 1;
 
+/// What is taken out under a lock goes into a list that was made before it, and so is dropped after it: an app's identity may
+/// do anything when it is dropped, and so take the lock itself.
 enum State<I> {
     Live(SessionRecord<I>),
     /// Usable until then, by requests that are under way; `None`: for ever.
@@ -80,16 +83,6 @@ impl<I> Entry<I> {
             State::Replaced(_, until) => limits.is_before(*until),
             State::Ended(_) => false,
         }
-    }
-}
-
-/// What was taken out under a lock. Made before the lock is taken, it is dropped after it: an app's identity may do anything
-/// when it is dropped, and so take the lock itself.
-struct Removed<I>(Vec<State<I>>);
-
-impl<I> Default for Removed<I> {
-    fn default() -> Self {
-        Self(Vec::new())
     }
 }
 
@@ -169,7 +162,7 @@ impl<I: Send + Sync + 'static> SessionStore<I> for MemorySessions<I> {
         self.start_sweeper();
         let shared = &self.shared;
         shared.make_room(&key, limits)?;
-        let mut removed = Removed::default();
+        let mut removed = Vec::new();
         let mut subjects = shared.subject(&record.subject);
         Ok(shared.insert(&mut subjects, key, record, None, limits, &mut removed))
     }
@@ -201,7 +194,7 @@ impl<I: Send + Sync + 'static> SessionStore<I> for MemorySessions<I> {
     ) -> Result<bool, Rejection> {
         let shared = &self.shared;
         shared.make_room(&key, limits)?;
-        let mut removed = Removed::default();
+        let mut removed = Vec::new();
         let mut subjects = shared.subject(&record.subject);
         if shared.session(&key).contains_key(&key) {
             return Ok(false);
@@ -246,7 +239,7 @@ impl<I: Send + Sync + 'static> SessionStore<I> for MemorySessions<I> {
     }
 
     async fn end_all(&self, subject: &str, limits: Limits) -> Result<usize, Rejection> {
-        let mut removed = Removed::default();
+        let mut removed = Vec::new();
         let mut subjects = self.shared.subject(subject);
         let keys = subjects.remove(subject).unwrap_or_default();
         Ok(keys.iter().filter_map(|key| self.shared.end(key, Reason::Revoked, limits, &mut removed)).count())
@@ -309,14 +302,14 @@ impl<I> Shared<I> {
         record: SessionRecord<I>,
         before: Option<&SessionKey>,
         limits: Limits,
-        removed: &mut Removed<I>,
+        removed: &mut Vec<State<I>>,
     ) -> bool {
         let subject = Arc::clone(&record.subject);
         let forget_at = limits.forget_at(record.times);
         {
             let mut sessions = self.session(&key);
             if sessions.contains_key(&key) {
-                removed.0.push(State::Live(record));
+                removed.push(State::Live(record));
                 return false;
             }
             let links = [before.map(|before| Box::new(*before)), None];
@@ -338,7 +331,7 @@ impl<I> Shared<I> {
         keys: &mut Vec<SessionKey>,
         new: &SessionKey,
         limits: Limits,
-        removed: &mut Removed<I>,
+        removed: &mut Vec<State<I>>,
     ) {
         let mut live = Vec::new();
         let mut over = Vec::new();
@@ -363,7 +356,7 @@ impl<I> Shared<I> {
     /// Ends a session, and makes its subject forget it; if it could still be used, returns what it is linked with.
     fn end_one(&self, key: &SessionKey, reason: Reason, limits: Limits) -> Option<Links> {
         let subject = self.subject_of(key)?;
-        let mut removed = Removed::default();
+        let mut removed = Vec::new();
         let mut subjects = self.subject(&subject);
         forget_key(&mut subjects, &subject, key);
         self.end(key, reason, limits, &mut removed)
@@ -375,7 +368,7 @@ impl<I> Shared<I> {
         key: &SessionKey,
         reason: Reason,
         limits: Limits,
-        removed: &mut Removed<I>,
+        removed: &mut Vec<State<I>>,
     ) -> Option<Links> {
         let mut sessions = self.session(key);
         let entry = sessions.get_mut(key)?;
@@ -384,7 +377,7 @@ impl<I> Shared<I> {
         }
         let was_usable = entry.is_usable(limits);
         entry.forget_at = limits.now.checked_add(limits.remember);
-        removed.0.push(std::mem::replace(&mut entry.state, State::Ended(reason)));
+        removed.push(std::mem::replace(&mut entry.state, State::Ended(reason)));
         let links = std::mem::take(&mut entry.links);
         was_usable.then_some(links)
     }
@@ -392,7 +385,7 @@ impl<I> Shared<I> {
     /// Removes what can be forgotten.
     fn sweep(&self, shard: usize, is_due: impl Fn(&Entry<I>) -> bool) {
         let mut due = Vec::new();
-        let mut removed = Removed::default();
+        let mut removed = Vec::new();
         {
             let mut sessions = lock(&self.sessions[shard]);
             let before = sessions.len();
@@ -416,7 +409,7 @@ impl<I> Shared<I> {
             {
                 self.len.fetch_sub(1, Ordering::Relaxed);
                 forget_key(&mut subjects, &subject, &key);
-                removed.0.push(entry.state);
+                removed.push(entry.state);
             }
         }
         let mut sessions = lock(&self.sessions[shard]);
@@ -443,11 +436,6 @@ fn forget_key(subjects: &mut Subjects, subject: &str, key: &SessionKey) {
     if keys.is_empty() {
         subjects.remove(subject);
     }
-}
-
-/// No app's code runs under a lock, so that none is poisoned; if one were, the maps are whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<I> Default for MemorySessions<I> {

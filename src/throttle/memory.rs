@@ -1,12 +1,12 @@
 use std::{
     fmt,
     hash::{BuildHasher as _, RandomState},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
     time::Duration,
 };
 
 use super::{FailureKey, FailureStore, Quota};
-use crate::{Clock, Inspection, Rejection};
+use crate::{Clock, Inspection, Rejection, lock::lock};
 
 /// Counts failures in a table of fixed size, by default of 65,536 places in some two megabytes.
 ///
@@ -62,10 +62,7 @@ impl MemoryFailures {
     /// Returns how many places have a failure held against somebody now; an address and each of its users count apart.
     pub fn used(&self) -> usize {
         let now = self.clock.monotonic();
-        let used = |set: &Mutex<Set>| {
-            let set = set.lock().unwrap_or_else(PoisonError::into_inner);
-            set.iter().filter(|place| now < place.until).count()
-        };
+        let used = |set: &Mutex<Set>| lock(set).iter().filter(|place| now < place.until).count();
         self.sets.iter().map(used).sum()
     }
 
@@ -73,7 +70,7 @@ impl MemoryFailures {
         let tag = self.hash.hash_one(key);
         // The remainder is below a length, which is a usize.
         let set = usize::try_from(tag % self.sets.len() as u64).unwrap_or_default();
-        (tag, self.sets[set].lock().unwrap_or_else(PoisonError::into_inner))
+        (tag, lock(&self.sets[set]))
     }
 }
 

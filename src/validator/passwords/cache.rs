@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering::SeqCst},
     },
     time::Duration,
@@ -15,7 +15,7 @@ use sha2::Sha256;
 use tokio::sync::watch;
 
 use super::{PasswordHash, Remembering};
-use crate::{Clock, Inspection, tally::Tally};
+use crate::{Clock, Inspection, lock::lock, tally::Tally};
 
 /// How long, and how many, verified passwords are remembered; see [`Passwords::cached`](super::Passwords::cached).
 ///
@@ -106,7 +106,7 @@ impl Verified {
     }
 
     pub(super) fn turn(self: &Arc<Self>, key: Key, user: &str) -> Turn {
-        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut flights = lock(&self.flights);
         if let Some(flight) = flights.get(&key) {
             return Turn::Wait(flight.clone());
         }
@@ -169,6 +169,6 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.verified.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        lock(&self.verified.flights).remove(&self.key);
     }
 }

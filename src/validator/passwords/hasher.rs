@@ -2,7 +2,7 @@ use std::{
     fmt,
     num::NonZeroUsize,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     thread::available_parallelism,
@@ -19,7 +19,7 @@ use super::{
     HashError, PasswordHash,
     hash::{Scratch, TODAY},
 };
-use crate::{Inspection, Reason, Rejection};
+use crate::{Inspection, Reason, Rejection, lock::lock};
 
 /// Where hashes are computed: tokio's blocking threads, behind a bounded number of permits and a short, bounded queue.
 /// Clones share the permits.
@@ -184,7 +184,7 @@ pub(super) fn runtime() -> Result<(), Rejection> {
 
 impl Pool {
     fn scratch(&self) -> std::sync::MutexGuard<'_, Vec<Scratch>> {
-        self.scratch.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.scratch)
     }
 }
 

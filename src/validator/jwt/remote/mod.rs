@@ -26,7 +26,7 @@ mod location;
 mod task;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -43,7 +43,7 @@ pub(crate) use location::Location;
 use super::status::Fetched;
 use super::{Algorithm, KeySet};
 use crate::observe::{Observers, Outage};
-use crate::{Clock, Observe, Reason, Rejection};
+use crate::{Clock, Observe, Reason, Rejection, lock::lock};
 
 /// How long an unknown key waits for the one before it.
 const COOL_DOWN: Duration = Duration::from_secs(30);
@@ -261,8 +261,4 @@ impl fmt::Debug for RemoteKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RemoteKeys").field("location", &self.shared.location).finish_non_exhaustive()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
