@@ -94,6 +94,11 @@ impl<I> Granted<I> {
         self.aside.as_ref().map_or(&NONE, |aside| &aside.details)
     }
 
+    /// Files a rejection of the identity under the schemes that granted it, with what is known of the grant.
+    pub(crate) fn file(&self, rejection: Rejection) -> Rejection {
+        rejection.found_by_all(self.schemes()).about(self.details())
+    }
+
     pub(crate) fn reported(&self) -> &[Option<Tried>] {
         self.aside.as_ref().map_or(&[], |aside| &aside.reported)
     }
@@ -157,6 +162,11 @@ pub(crate) enum Schemes {
 }
 
 impl Schemes {
+    /// The one whose finding decided.
+    pub(crate) fn to_blame(rejection: &Rejection) -> Self {
+        rejection.first().and_then(Finding::scheme).map_or(Self::None, |scheme| Self::One([scheme]))
+    }
+
     pub(crate) fn as_slice(&self) -> &[&'static str] {
         match self {
             Self::None => &[],

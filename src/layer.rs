@@ -131,11 +131,16 @@ impl<A, R> AuthenticateLayer<A, R> {
     /// }
     /// ```
     pub fn check(&self) -> Vec<ConfigurationWarning> {
+        self.inspection().into_warnings()
+    }
+
+    /// Inspects all parts, those that are only tried out last.
+    pub(crate) fn inspection(&self) -> Inspection {
         let mut inspection = (self.inspect)(&self.authenticator);
         if let Some(shadow) = &self.hooks.shadow {
             shadow.inspect(&mut inspection);
         }
-        inspection.into_warnings()
+        inspection
     }
 }
 
@@ -229,20 +234,19 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     pub(crate) fn challenges_for_bare_401(&self, asked: &Asked) -> Challenges {
         match self.bare_401 {
             Bare401::Left => Challenges::default(),
-            Bare401::Completed => {
-                let rejection = Rejection::missing();
-                let mut challenges = Challenges::offered(&*self.authenticator, &rejection);
-                challenges.fit(&rejection, asked, self.basic);
-                challenges
-            }
+            Bare401::Completed => self.fitting(&Rejection::missing(), asked),
         }
     }
 
     /// Draws nothing but what the protocol prescribes.
     pub(crate) fn draft(&self, rejection: &Rejection, asked: &Asked) -> http::Response<()> {
+        draw(rejection, &self.fitting(rejection, asked), asked, &|_: &Answer<'_>| http::Response::new(()))
+    }
+
+    fn fitting(&self, rejection: &Rejection, asked: &Asked) -> Challenges {
         let mut challenges = Challenges::offered(&*self.authenticator, rejection);
         challenges.fit(rejection, asked, self.basic);
-        draw(rejection, &challenges, asked, &|_: &Answer<'_>| http::Response::new(()))
+        challenges
     }
 
     fn draw<B>(&self, rejection: &Rejection, challenges: &mut Challenges, asked: &Asked) -> http::Response<B>

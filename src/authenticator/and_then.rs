@@ -44,11 +44,10 @@ where
 
     async fn validate(&self, credentials: A::Credentials) -> Result<Granted<T>, Rejection> {
         let (granted, identity) = self.inner.validate(credentials).await?.split();
-        let file = |rejection: Rejection| rejection.found_by_all(granted.schemes()).about(granted.details());
         match (self.f)(identity).await {
             Ok(Some(identity)) => Ok(granted.map(|()| identity)),
-            Ok(None) => Err(file(Rejection::invalid())),
-            Err(rejection) => Err(file(rejection)),
+            Ok(None) => Err(granted.file(Rejection::invalid())),
+            Err(rejection) => Err(granted.file(rejection)),
         }
     }
 

@@ -174,3 +174,15 @@ pub trait Authenticator: Send + Sync + 'static {
         BoxAuthenticator::new(self)
     }
 }
+
+/// Validates what was extracted: what is not there is missing, and what cannot be read stays what it is.
+pub(crate) async fn validated<A: Authenticator>(
+    authenticator: &A,
+    extracted: Result<Option<A::Credentials>, Rejection>,
+) -> Result<Granted<A::Identity>, Rejection> {
+    match extracted {
+        Ok(Some(credentials)) => authenticator.validate(credentials).await,
+        Ok(None) => Err(Rejection::missing()),
+        Err(rejection) => Err(rejection),
+    }
+}

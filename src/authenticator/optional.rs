@@ -1,6 +1,6 @@
 use http::request::Parts;
 
-use super::or::Extracted;
+use super::{or::Extracted, validated};
 use crate::{Authenticator, Challenges, Granted, Part, Rejection};
 
 /// Lets requests without credentials pass as `None`: what [`Authenticator::optional`] makes.
@@ -35,12 +35,7 @@ impl<A: Authenticator> Authenticator for Optional<A> {
     }
 
     async fn validate(&self, credentials: Self::Credentials) -> Result<Granted<Self::Identity>, Rejection> {
-        let result = match credentials {
-            Ok(None) => return Ok(Granted::<A::Identity>::nobody()),
-            Ok(Some(credentials)) => self.0.validate(credentials).await,
-            Err(rejection) => Err(rejection),
-        };
-        match result {
+        match validated(&self.0, credentials).await {
             Ok(granted) => Ok(granted.map(Some)),
             Err(rejection) if rejection.is_absence() => {
                 let mut granted = Granted::<A::Identity>::nobody();

@@ -1,5 +1,6 @@
 use http::request::Parts;
 
+use super::validated;
 use crate::{Authenticator, Challenges, Granted, Part, Rejection};
 
 /// Accepts what either of two accepts: what [`Authenticator::or`] makes.
@@ -84,12 +85,7 @@ pub(super) async fn attempt<A: Authenticator>(
     extracted: Extracted<A::Credentials>,
     passed_over: &mut Option<Rejection>,
 ) -> Option<Granted<A::Identity>> {
-    let result = match extracted {
-        Ok(Some(credentials)) => authenticator.validate(credentials).await,
-        Ok(None) => Err(Rejection::missing()),
-        Err(rejection) => Err(rejection),
-    };
-    match result {
+    match validated(authenticator, extracted).await {
         Ok(mut granted) => {
             if let Some(rejection) = passed_over.take() {
                 granted.pass_over(rejection);

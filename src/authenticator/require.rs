@@ -81,7 +81,7 @@ where
         let granted = self.inner.validate(credentials).await?;
         match (self.requirement)(granted.identity()).verdict() {
             Ok(()) => Ok(granted),
-            Err(rejection) => Err(rejection.found_by_all(granted.schemes()).about(granted.details())),
+            Err(rejection) => Err(granted.file(rejection)),
         }
     }
 

@@ -50,9 +50,7 @@ where
             catch_unwind(AssertUnwindSafe(|| (self.requirement)(granted.identity()).verdict())).ok();
         let tried = verdict.map(|verdict| match verdict {
             Ok(()) => Tried::accepted(&granted.schemes),
-            Err(rejection) => {
-                Tried::refused(rejection.found_by_all(granted.schemes()).about(granted.details()))
-            }
+            Err(rejection) => Tried::refused(granted.file(rejection)),
         });
         granted.report(tried);
         Ok(granted)

@@ -15,8 +15,8 @@ pub use text::{RequestHead, RequestHeadError};
 use redact::Redactor;
 
 use crate::{
-    Asked, AuthenticateLayer, Authenticator, Finding, Granted, Rejection, RejectionKind, inspect::Extraction,
-    observe::Outcome,
+    Asked, AuthenticateLayer, Authenticator, Finding, Granted, Rejection, RejectionKind,
+    authenticator::validated, inspect::Extraction, observe::Outcome,
 };
 
 /// What a layer would do with a request, and why: what [`AuthenticateLayer::explain`] returns, for developers and operators.
@@ -134,11 +134,7 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         });
         let extracted = self.authenticator().extract(&mut head);
         let redactor = Redactor::of(&head);
-        let result = match extracted {
-            Ok(Some(credentials)) => self.authenticator().validate(credentials).await,
-            Ok(None) => Err(Rejection::missing()),
-            Err(rejection) => Err(rejection),
-        };
+        let result = validated(&**self.authenticator(), extracted).await;
         let steps =
             steps.into_iter().map(|(scheme, realm, extraction)| step(scheme, realm, &extraction, &redactor));
         let request = redactor.redact(&format!("{} {}", head.method, head.uri.path()));

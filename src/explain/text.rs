@@ -46,13 +46,15 @@ impl FromStr for RequestHead {
             return Err(RequestHeadError::TooLong);
         }
         let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim_end()));
-        let of_curl =
-            lines.clone().filter_map(|(number, line)| Some((number, line.strip_prefix('>')?.trim_start())));
-        let all: Vec<_> = if of_curl.clone().next().is_some() { of_curl.collect() } else { lines.collect() };
+        let is_of_curl = text.lines().any(|line| line.starts_with('>'));
+        let all: Vec<_> = if is_of_curl {
+            lines.filter_map(|(number, line)| Some((number, line.strip_prefix('>')?.trim_start()))).collect()
+        } else {
+            lines.collect()
+        };
         let mut requests = all.split(|(_, line)| line.is_empty()).filter(|request| !request.is_empty());
         // A raw text may go on with a body, of curl's only heads are seen.
-        let is_raw = !text.lines().any(|line| line.starts_with('>'));
-        let request = if is_raw { requests.next() } else { requests.next_back() };
+        let request = if is_of_curl { requests.next_back() } else { requests.next() };
         let ((number, first), headers) =
             request.and_then(|lines| lines.split_first()).ok_or(RequestHeadError::Empty)?;
         let mut head = request_line(first).ok_or(RequestHeadError::RequestLine { line: *number })?;

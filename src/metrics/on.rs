@@ -8,7 +8,7 @@ use metrics::{
 };
 
 use crate::{
-    AuthenticateLayer, Authenticator, Inspection, Reason,
+    AuthenticateLayer, Authenticator, Reason,
     inspect::{Measure, Value},
     observe::{Decision, Report, Schemes},
 };
@@ -113,10 +113,7 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
     pub fn measure(&self) {
         describe();
-        let mut inspection = Inspection::of(&**self.authenticator());
-        if let Some(shadow) = &self.hooks().shadow {
-            shadow.inspect(&mut inspection);
-        }
+        let inspection = self.inspection();
         let measures = inspection.measures();
         for (index, measure) in measures.iter().enumerate() {
             if !measures[..index].iter().any(|first| first.takes_place_of(measure)) {

@@ -22,7 +22,7 @@ use super::{
     trial::{Shadow, Trial},
     user::{Naming, User},
 };
-use crate::{Authenticator, Clock, Details, Granted, Rejection, metrics, trace};
+use crate::{Authenticator, Clock, Details, Granted, Rejection, granted::Schemes, metrics, trace};
 
 /// Whether any layer of the process has an observer.
 static IS_OBSERVED: AtomicBool = AtomicBool::new(false);
@@ -184,8 +184,8 @@ impl Hooks {
 
     pub(super) fn turned_away(&self, case: Case<'_>, logging: Logging, waiting: Waiting) {
         let Case { rejection, status, details, user, id, elapsed } = case;
-        let scheme = rejection.first().and_then(crate::Finding::scheme).map(|scheme| [scheme]);
-        let schemes: &[_] = scheme.as_ref().map_or(&[], |scheme| scheme);
+        let schemes = Schemes::to_blame(rejection);
+        let schemes = schemes.as_slice();
         let details = rejection.details().or(details);
         let decision = Decision {
             found: Found::TurnedAway { rejection, status },

@@ -63,9 +63,7 @@ impl Tried {
     }
 
     pub(crate) fn refused(rejection: Rejection) -> Self {
-        let scheme = rejection.first().and_then(Finding::scheme);
-        let schemes = scheme.map_or(granted::Schemes::None, |scheme| granted::Schemes::One([scheme]));
-        Self { schemes, rejection: Some(rejection) }
+        Self { schemes: granted::Schemes::to_blame(&rejection), rejection: Some(rejection) }
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use http::request::Parts;
 
 use super::{Observe, report::Tried};
-use crate::{Authenticator, Granted, Inspection, Rejection};
+use crate::{Authenticator, Granted, Inspection, authenticator::validated};
 
 /// An authenticator whose type is hidden, of which only the verdict is wanted.
 pub(crate) trait Shadow: Send + Sync {
@@ -34,12 +34,7 @@ impl<T: Authenticator> Shadow for Arc<T> {
         Trial::Running(Box::pin(async move {
             let extracted = authenticator.extract(&mut head);
             drop(head);
-            let result = match extracted {
-                Ok(Some(credentials)) => authenticator.validate(credentials).await,
-                Ok(None) => Err(Rejection::missing()),
-                Err(rejection) => Err(rejection),
-            };
-            match result {
+            match validated(&*authenticator, extracted).await {
                 Ok(Granted { schemes, .. }) => Tried::accepted(&schemes),
                 Err(rejection) => Tried::refused(rejection),
             }

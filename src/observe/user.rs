@@ -2,7 +2,7 @@
 
 use std::{
     any::Any,
-    fmt::{self, Write as _},
+    fmt,
     hash::{BuildHasher as _, RandomState},
     sync::Arc,
 };
@@ -50,10 +50,8 @@ impl Naming {
                 let length = (key.len() as u64).to_le_bytes();
                 let digest =
                     Sha256::new().chain_update(length).chain_update(key).chain_update(name).finalize();
-                User::Hash(digest[..8].iter().fold(String::new(), |mut hex, byte| {
-                    let _ = write!(hex, "{byte:02x}");
-                    hex
-                }))
+                let first = digest[..8].iter().fold(0, |first, byte| first << 8 | u64::from(*byte));
+                User::Hash(format!("{first:016x}"))
             }
         })
     }
