@@ -43,8 +43,7 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> FailureStore for RedisSt
 impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisStore<C> {
     /// Not in the hash slot of the sessions: these keys have nothing to do with each other.
     fn failures(&self, key: &FailureKey) -> String {
-        let digest: String = key.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{}:failures:{digest}", self.prefix)
+        format!("{}:failures:{:032x}", self.prefix, u128::from_be_bytes(*key.as_bytes()))
     }
 
     /// Who is turned away does not wait for it; without Redis, nothing is counted.

@@ -229,9 +229,8 @@ impl<C> RedisStore<C> {
 
     /// Begins a call, with what all scripts take.
     fn call(&self, script: &'static Script, limits: Limits) -> ScriptInvocation<'static> {
-        let touch = limits.touch.min(limits.idle / 10);
         let mut call = script.arg(since_1970(limits.now));
-        for duration in [limits.idle, limits.absolute, touch, limits.grace, limits.remember] {
+        for duration in [limits.idle, limits.absolute, limits.touch_after(), limits.grace, limits.remember] {
             call.arg(milliseconds(duration));
         }
         call.arg(limits.per_subject).arg(format!("{{{}}}:session:", self.prefix));

@@ -64,7 +64,7 @@ impl Limits {
 
     /// Whether this use of a session is to be written down: it is live, and was not seen for a while.
     pub fn must_touch(&self, times: Times) -> bool {
-        self.since(times.seen) >= self.touch.min(self.idle / 10) && self.ended(times).is_none()
+        self.since(times.seen) >= self.touch_after() && self.ended(times).is_none()
     }
 
     /// Returns how long a session lives that was used now.
@@ -81,6 +81,11 @@ impl Limits {
             (one, other) => one.or(other)?,
         };
         ends.checked_add(self.remember)
+    }
+
+    /// How long after one use the next is written down.
+    pub(crate) fn touch_after(&self) -> Duration {
+        self.touch.min(self.idle / 10)
     }
 
     /// Whether a moment is still to come; `None` never comes.
