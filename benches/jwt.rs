@@ -3,6 +3,8 @@
 //!
 //! `cargo bench --bench jwt --features jwt-aws-lc,jwt-rust-crypto`. Ratios are of one run; budgets stand beside them.
 
+mod support;
+
 use std::convert::Infallible;
 use std::future::{Future as _, Ready, ready};
 use std::hint::black_box;
@@ -53,21 +55,11 @@ fn report() {
     let program = std::env::current_exe().unwrap();
     let measure = |case: &str, setting: &Value| {
         let setting = setting.to_string();
-        let output = |command: &mut Command, count: usize| {
-            let output = command.args([case, &setting, &count.to_string()]).output().unwrap();
-            assert!(output.status.success(), "{case}: {}", String::from_utf8_lossy(&output.stderr));
-            output
-        };
-        let instructions = |count| {
-            let mut valgrind = Command::new("valgrind");
-            valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(&program);
-            let log = String::from_utf8(output(&mut valgrind, count).stderr).unwrap();
-            let collected =
-                log.lines().find_map(|line| line.split_once("Collected : ")).expect("a count of valgrind");
-            collected.1.trim().parse::<u64>().unwrap()
-        };
-        let text = output(&mut Command::new(&program), MOST - 1).stdout;
-        let allocations = String::from_utf8(text).unwrap().trim().parse().unwrap();
+        let counted =
+            Command::new(&program).args([case, &setting, &(MOST - 1).to_string()]).output().unwrap();
+        assert!(counted.status.success(), "{case}: {}", String::from_utf8_lossy(&counted.stderr));
+        let allocations = String::from_utf8(counted.stdout).unwrap().trim().parse().unwrap();
+        let instructions = |count: usize| support::collected(&[case, &setting, &count.to_string()]);
         let instructions = (instructions(MOST) - instructions(1)) / (MOST as u64 - 1);
         Cost { instructions, allocations }
     };

@@ -1,5 +1,5 @@
 //! What the benches share: cases that are timed, or counted under valgrind.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, clippy::unused_async)]
 
 use std::{
     convert::Infallible,
@@ -87,18 +87,22 @@ fn nanoseconds(run: &dyn Fn(u32)) -> f64 {
 }
 
 /// The difference of two runs under callgrind, so that what is made once does not count.
+#[allow(clippy::cast_precision_loss)]
 fn instructions(case: &str) -> f64 {
-    let collected = |times: u32| -> f64 {
-        let program = std::env::current_exe().expect("this program");
-        let output = Command::new("valgrind")
-            .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-            .arg(program)
-            .args(["--case", case, &times.to_string()])
-            .output()
-            .expect("valgrind");
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        let line = text.lines().find_map(|line| line.split_once("Collected : ")).expect("callgrind's sum");
-        line.1.trim().parse().expect("a number")
-    };
-    (collected(1_100) - collected(100)) / 1_000.0
+    let times = |times| collected(&["--case", case, times]) as f64;
+    (times("1100") - times("100")) / 1_000.0
+}
+
+/// The instructions of this program, run with these arguments under callgrind.
+pub fn collected(arguments: &[&str]) -> u64 {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(std::env::current_exe().expect("this program"))
+        .args(arguments)
+        .output()
+        .expect("valgrind");
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {log}");
+    let line = log.lines().find_map(|line| line.split_once("Collected : ")).expect("callgrind's sum");
+    line.1.trim().parse().expect("a number")
 }
