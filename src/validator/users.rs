@@ -1,4 +1,4 @@
-use std::{collections::HashMap, fmt};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use super::{
     Validator,
@@ -8,7 +8,8 @@ use crate::{Reason, Rejection, scheme::UserPassword};
 
 /// A fixed set of users with their passwords, for a handful of accounts that are configured with the app.
 ///
-/// Passwords are kept as SHA-256 digests. An unknown user costs as much as a wrong password, and gets the same answer.
+/// Passwords are kept as SHA-256 digests. An unknown user costs as much as a wrong password, and gets the same answer. Clones
+/// share one set, say for the layer and for the handler of a form to sign in.
 ///
 /// # Security
 ///
@@ -20,21 +21,24 @@ use crate::{Reason, Rejection, scheme::UserPassword};
 ///
 /// let password = std::env::var("ADMIN_PASSWORD").unwrap_or_else(|_| "from a secret store".into());
 /// let users = Users::new().with("admin", &password, "Admin");
-/// let site = Basic::new("site").validated_by(users);
+/// let site = Basic::new("site").validated_by(users.clone()); // `users` may go into the state of a form's handler
 /// # let _ = site;
 /// ```
 #[must_use]
-pub struct Users<I>(HashMap<String, (Digest, I)>);
+pub struct Users<I>(Arc<HashMap<String, (Digest, I)>>);
 
 impl<I> Users<I> {
     /// Makes an empty set, which lets nobody in.
     pub fn new() -> Self {
-        Self(HashMap::new())
+        Self(Arc::default())
     }
 
-    /// Adds a user, or replaces it.
-    pub fn with(mut self, user: impl Into<String>, password: &str, identity: I) -> Self {
-        self.0.insert(user.into(), (digest::of(password), identity));
+    /// Adds a user, or replaces it. Clones that were made before keep theirs.
+    pub fn with(mut self, user: impl Into<String>, password: &str, identity: I) -> Self
+    where
+        I: Clone,
+    {
+        Arc::make_mut(&mut self.0).insert(user.into(), (digest::of(password), identity));
         self
     }
 }
@@ -52,6 +56,12 @@ impl<I: Clone + Send + Sync + 'static> Validator<UserPassword> for Users<I> {
             Some(_) => Err(Rejection::invalid().with_reason(Reason::WrongPassword)),
             None => Ok(None),
         }
+    }
+}
+
+impl<I> Clone for Users<I> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
     }
 }
 
