@@ -79,6 +79,7 @@ mod metrics;
 pub mod observe;
 mod realm;
 mod reason;
+mod rehearsal;
 mod rejection;
 pub mod respond;
 pub mod scheme;

@@ -112,14 +112,19 @@ async fn headers_of_a_rejection_are_told_without_cookie_values() {
 }
 
 #[tokio::test]
-async fn it_counts_as_an_attempt() {
+async fn a_throttle_turns_away_and_counts_nothing() {
     let once = Throttle::default().by_address(Quota::new(1, Duration::from_secs(60)));
-    let stack = by_basic().throttled(once.address_from(ClientAddr::new()));
+    let stack = by_basic().throttled(once.clone().address_from(ClientAddr::new()));
     let layer = AuthenticateLayer::new(stack);
     let text = curl(&[("Authorization", &basic("alice", "hunter2"))]);
     let head = text.parse::<RequestHead>().unwrap().from_peer([192, 0, 2, 7].into()).into_parts();
-    assert_eq!(layer.explain(&head).await.status().unwrap(), 401);
-    assert_eq!(layer.explain(&head).await.status().unwrap(), 429);
+    for _ in 0..2 {
+        assert_eq!(layer.explain(&head).await.status().unwrap(), 401);
+    }
+    once.attempt([192, 0, 2, 7].into(), None).await.unwrap().failed();
+    for _ in 0..2 {
+        assert_eq!(layer.explain(&head).await.status().unwrap(), 429);
+    }
 }
 
 #[tokio::test]

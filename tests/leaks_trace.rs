@@ -85,8 +85,8 @@ fn peer() -> ClientAddr {
 }
 
 fn throttle() -> Throttle {
-    let twice = Quota::new(2, std::time::Duration::from_secs(60));
-    Throttle::default().address_from(peer()).by_address(twice)
+    let once = Quota::new(1, std::time::Duration::from_secs(60));
+    Throttle::default().address_from(peer()).by_address(once)
 }
 
 /// Every scheme, with everything that watches.

@@ -16,7 +16,7 @@ use redact::Redactor;
 
 use crate::{
     Asked, AuthenticateLayer, Authenticator, Finding, Granted, Rejection, RejectionKind,
-    authenticator::validated, inspect::Extraction, observe::Outcome,
+    authenticator::validated, inspect::Extraction, observe::Outcome, rehearsal::Rehearsal,
 };
 
 /// What a layer would do with a request, and why: what [`AuthenticateLayer::explain`] returns, for developers and operators.
@@ -121,9 +121,9 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     ///
     /// # Security
     ///
-    /// It is a real validation: throttles count it, caches remember it, a session was used, a key set may be fetched. No decision is told of, counted
-    /// or logged. Offer
-    /// it to operators only.
+    /// It is a real validation, but for throttles, which turn away as ever and count nothing: caches remember it, a session was used,
+    /// a key set may be fetched, and a validator of the app's own does whatever it does. No decision is told of, counted or logged.
+    /// Offer it to operators only: whoever may ask could try out passwords.
     pub async fn explain(&self, head: &Parts) -> Explanation {
         let asked = Asked::of(head);
         let mut head = head.clone();
@@ -134,7 +134,7 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         });
         let extracted = self.authenticator().extract(&mut head);
         let redactor = Redactor::of(&head);
-        let result = validated(&**self.authenticator(), extracted).await;
+        let result = Rehearsal::of(validated(&**self.authenticator(), extracted)).await;
         let steps =
             steps.into_iter().map(|(scheme, realm, extraction)| step(scheme, realm, &extraction, &redactor));
         let request = redactor.redact(&format!("{} {}", head.method, head.uri.path()));

@@ -39,9 +39,13 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     ///
     /// It is not waited for: where it is not done when the answer is ready, it is dropped, and reported as
     /// [undecided](super::Verdict::Undecided). It runs in the request's own task, so what its validator computes without
-    /// waiting is computed before the answer goes out. It validates in earnest: its throttles count, its caches remember, and a session was
-    /// used. Where nobody
-    /// would be told, it is not asked.
+    /// waiting is computed before the answer goes out. Where nobody would be told, it is not asked.
+    ///
+    /// Its throttles are looked at, and count neither failures nor successes, so that they can be the real one's; what no real one
+    /// shares stays empty. They are looked at after the real one has counted: the failure that is one too many is reported as
+    /// throttled. Its caches remember, and a session was used.
+    ///
+    /// A validator of the app's own is asked as ever, and so are its look-ups: give the trial such as only read.
     ///
     /// ```
     /// use tower_authn::{AuthenticateLayer, Authenticator, Scheme, Tokens, Users, scheme::{Basic, Bearer}};

@@ -10,7 +10,7 @@ use std::{
 use http::request::Parts;
 
 use super::{Observe, report::Tried};
-use crate::{Authenticator, Granted, Inspection, authenticator::validated};
+use crate::{Authenticator, Granted, Inspection, authenticator::validated, rehearsal::Rehearsal};
 
 /// An authenticator whose type is hidden, of which only the verdict is wanted.
 pub(crate) trait Shadow: Send + Sync {
@@ -31,14 +31,14 @@ impl<T: Authenticator> Shadow for Arc<T> {
     /// Nothing of it runs before the first poll, where a panic is caught.
     fn begin(&self, head: &Parts) -> Trial {
         let (authenticator, mut head) = (Self::clone(self), head.clone());
-        Trial::Running(Box::pin(async move {
+        Trial::Running(Box::pin(Rehearsal::of(async move {
             let extracted = authenticator.extract(&mut head);
             drop(head);
             match validated(&*authenticator, extracted).await {
                 Ok(Granted { schemes, .. }) => Tried::accepted(&schemes),
                 Err(rejection) => Tried::refused(rejection),
             }
-        }))
+        })))
     }
 
     fn inspect(&self, inspection: &mut Inspection) {

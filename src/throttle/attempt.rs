@@ -25,6 +25,11 @@ impl<S: FailureStore> Attempt<S> {
         Self { store, keys }
     }
 
+    /// One that counts nothing, whatever comes of it.
+    pub(super) const fn rehearsed(store: Arc<S>) -> Self {
+        Self::new(store, [None; 2])
+    }
+
     /// Wipes out what was counted of the address against the user; what was counted of the address stays, lest whoever has
     /// an account of his own buys guesses at others with it.
     pub fn succeeded(mut self) {

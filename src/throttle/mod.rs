@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 use http::request::Parts;
 
 use crate::{
-    Inspection, Rejection,
+    Inspection, Rejection, rehearsal,
     scheme::{ClientAddr, Scheme as _},
 };
 
@@ -32,7 +32,8 @@ pub use throttled::{ByUser, NoUser, Throttled, ThrottledCredentials, UserOf};
 /// this address against this user.
 ///
 /// A request that is dropped before it is decided counts as a failure, since whoever guesses could hang up early.
-/// Outages and missing rights do not count, nor do credentials that were good once: an expired token is no guess.
+/// Outages and missing rights do not count, nor do credentials that were good once: an expired token is no guess. Nothing counts that
+/// is only [tried out](crate::AuthenticateLayer::report_only) or [explained](crate::AuthenticateLayer::explain).
 ///
 /// Clones share what they count. Use it by [`Authenticator::throttled`](crate::Authenticator::throttled), or in a
 /// sign-in form by [`attempt`](Self::attempt).
@@ -121,6 +122,7 @@ impl<S: FailureStore> Throttle<S> {
         }
         match longest {
             Some(wait) => Err(Rejection::throttled(wait)),
+            None if rehearsal::is_on() => Ok(Attempt::rehearsed(Arc::clone(&self.store))),
             None => Ok(Attempt::new(Arc::clone(&self.store), keys)),
         }
     }

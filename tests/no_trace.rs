@@ -1,0 +1,167 @@
+//! What is tried out, or explained to a developer, leaves nothing behind.
+#![cfg(feature = "testing")]
+
+mod support;
+
+use std::{
+    future::pending,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use http::Request;
+use support::{Body, secrets::*, send, whoami};
+use tower::{Layer as _, service_fn};
+use tower_authn::{
+    AuthenticateLayer, Authenticator, Rejection, Scheme as _,
+    observe::Event,
+    scheme::{Basic, UserPassword},
+    throttle::{FailureStore, Quota, Throttle},
+};
+
+/// A layer with a trial, and what is reported of it.
+struct Watched<A> {
+    layer: AuthenticateLayer<A>,
+    reports: Arc<Mutex<Vec<String>>>,
+}
+
+fn watched<A: Authenticator>(real: A, trial: impl Authenticator) -> Watched<A> {
+    let reports = Arc::new(Mutex::new(Vec::new()));
+    let lines = Arc::clone(&reports);
+    let layer = AuthenticateLayer::new(real).report_only(trial).observe(move |event: &Event<'_>| {
+        if let Event::ReportOnly(report) = event {
+            lines.lock().unwrap().push(report.to_string());
+        }
+    });
+    Watched { layer, reports }
+}
+
+impl<A: Authenticator<Identity = &'static str>> Watched<A> {
+    /// Asks from one address, with one header.
+    async fn ask(&self, name: &str, value: &str) -> u16 {
+        let service = self.layer.layer(service_fn(whoami));
+        send(service, head(name, value)).await.status.as_u16()
+    }
+
+    async fn sign_in(&self, password: &str) -> u16 {
+        self.ask("authorization", &basic("alice", password)).await
+    }
+
+    fn reports(&self) -> Vec<String> {
+        std::mem::take(&mut self.reports.lock().unwrap())
+    }
+}
+
+fn head(name: &str, value: &str) -> Request<Body> {
+    let mut request = support::request(&[(name, value)]);
+    request.extensions_mut().insert(SocketAddr::from(([203, 0, 113, 7], 4711)));
+    request
+}
+
+// ===== throttles =====
+
+/// Three failures at once, and none more for an hour.
+fn quota() -> Quota {
+    Quota::new(3, Duration::from_secs(3600))
+}
+
+fn throttled<S: FailureStore>(
+    throttle: &Throttle<S>,
+) -> impl Authenticator<Identity = &'static str> + use<S> {
+    Basic::new("r").validated_by(users()).throttled(throttle.clone()).by_user(UserPassword::user)
+}
+
+fn unable(throttle: &Throttle) -> impl Authenticator<Identity = &'static str> + use<> {
+    let refuses = async |_: UserPassword| Ok::<Option<&'static str>, Rejection>(None);
+    Basic::new("r").validated_by(refuses).throttled(throttle.clone()).by_user(UserPassword::user)
+}
+
+#[tokio::test]
+async fn a_trial_that_shares_the_throttle_does_not_bring_429_closer() {
+    let throttle = Throttle::default().by_user(quota());
+    let site = watched(throttled(&throttle), throttled(&throttle));
+    for status in [401, 401, 401, 429] {
+        assert_eq!(site.sign_in("wrong").await, status);
+    }
+    let invalid = "refused, report-only would_refuse: invalid (Basic: wrong_password)";
+    let throttled = "refused, report-only would_refuse: throttled (too_many_failures)";
+    assert_eq!(site.reports(), [invalid, invalid, throttled, throttled]);
+}
+
+#[tokio::test]
+async fn a_trial_that_accepts_wipes_nothing_out() {
+    let throttle = Throttle::default().by_user(quota());
+    let site = watched(unable(&throttle), throttled(&throttle));
+    for status in [401, 401, 401, 429] {
+        assert_eq!(site.sign_in(PASSWORD).await, status);
+    }
+}
+
+#[tokio::test]
+async fn a_trial_that_refuses_counts_nothing_against_who_is_let_in() {
+    let throttle = Throttle::default().by_address(quota());
+    let site = watched(throttled(&throttle), unable(&throttle));
+    for _ in 0..10 {
+        assert_eq!(site.sign_in(PASSWORD).await, 200);
+    }
+    assert!(site.reports().iter().all(|report| report.ends_with("would_refuse: invalid (Basic: unknown)")));
+}
+
+#[tokio::test]
+async fn a_trial_that_is_dropped_undecided_counts_no_failure() {
+    let throttle = Throttle::default().by_address(quota());
+    let slow = Basic::new("r").validated_by(|_: UserPassword| pending::<Result<Option<()>, Rejection>>());
+    let site = watched(throttled(&throttle), slow.throttled(throttle.clone()));
+    for _ in 0..10 {
+        assert_eq!(site.sign_in(PASSWORD).await, 200);
+    }
+    assert!(site.reports().iter().all(|report| report == "accepted, report-only undecided"));
+}
+
+#[tokio::test]
+async fn explaining_neither_counts_nor_wipes_out() {
+    let throttle = Throttle::default().by_user(quota());
+    let layer = AuthenticateLayer::new(throttled(&throttle));
+    let explain = async |password: &str| {
+        let (head, _) = head("authorization", &basic("alice", password)).into_parts();
+        layer.explain(&head).await.status().map(|status| status.as_u16())
+    };
+    let failed = async || throttle.attempt([203, 0, 113, 7].into(), Some("alice")).await.unwrap().failed();
+    for _ in 0..5 {
+        assert_eq!(explain("wrong").await, Some(401));
+    }
+    failed().await;
+    failed().await;
+    assert_eq!(explain(PASSWORD).await, None);
+    failed().await;
+    assert_eq!(explain(PASSWORD).await, Some(429), "the success before was none");
+}
+
+#[cfg(feature = "redis")]
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_do_they_in_redis() {
+    use support::redis::{Redis, comes_true};
+
+    let Some(redis) = Redis::up("no-trace-throttle") else { return };
+    let store = tower_authn::store::RedisStore::open(&redis.url).unwrap();
+    let throttle = Throttle::new(store).by_user(quota());
+    let kept = || redis.cli(&["KEYS", "*:failures:*"]).lines().count();
+    // It waits for long enough that the trial is decided.
+    let slow = Basic::new("r").validated_by(async |_: UserPassword| {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        Ok::<_, Rejection>(Some("alice"))
+    });
+    let site = watched(slow, throttled(&throttle));
+    let explained = AuthenticateLayer::new(throttled(&throttle));
+    for _ in 0..4 {
+        assert_eq!(site.sign_in("wrong").await, 200);
+        assert_eq!(site.reports(), ["accepted, report-only would_refuse: invalid (Basic: wrong_password)"]);
+        let (head, _) = head("authorization", &basic("alice", "wrong")).into_parts();
+        assert_eq!(explained.explain(&head).await.status().unwrap(), 401);
+    }
+    // A failure that counts is written down behind those that do not.
+    throttle.attempt([203, 0, 113, 8].into(), None).await.unwrap().failed();
+    comes_true(|| kept() > 0);
+    assert_eq!(kept(), 1);
+}
