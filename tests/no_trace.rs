@@ -59,6 +59,15 @@ fn head(name: &str, value: &str) -> Request<Body> {
     request
 }
 
+/// Lets everybody in who brings a password, after a wait for long enough that a trial is decided.
+#[cfg(feature = "redis")]
+fn slow() -> impl Authenticator<Identity = &'static str> {
+    Basic::new("r").validated_by(async |_: UserPassword| {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        Ok::<_, Rejection>(Some("alice"))
+    })
+}
+
 // ===== throttles =====
 
 /// Three failures at once, and none more for an hour.
@@ -147,12 +156,7 @@ async fn neither_do_they_in_redis() {
     let store = tower_authn::store::RedisStore::open(&redis.url).unwrap();
     let throttle = Throttle::new(store).by_user(quota());
     let kept = || redis.cli(&["KEYS", "*:failures:*"]).lines().count();
-    // It waits for long enough that the trial is decided.
-    let slow = Basic::new("r").validated_by(async |_: UserPassword| {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        Ok::<_, Rejection>(Some("alice"))
-    });
-    let site = watched(slow, throttled(&throttle));
+    let site = watched(slow(), throttled(&throttle));
     let explained = AuthenticateLayer::new(throttled(&throttle));
     for _ in 0..4 {
         assert_eq!(site.sign_in("wrong").await, 200);
@@ -164,4 +168,114 @@ async fn neither_do_they_in_redis() {
     throttle.attempt([203, 0, 113, 8].into(), None).await.unwrap().failed();
     comes_true(|| kept() > 0);
     assert_eq!(kept(), 1);
+}
+
+// ===== sessions =====
+
+#[cfg(feature = "session")]
+mod sessions {
+    use std::future::ready;
+
+    use support::session::{MINUTE, User, site};
+    use tower_authn::{
+        Reason,
+        scheme::SessionCookie,
+        store::SessionStore,
+        validator::session::{Sessions, Subject},
+    };
+
+    use super::*;
+
+    fn by_session<I, S>(
+        cookie: &SessionCookie,
+        sessions: &Sessions<I, S>,
+    ) -> impl Authenticator<Identity = &'static str> + use<I, S>
+    where
+        I: Subject + Send + Sync + 'static,
+        S: SessionStore<I>,
+    {
+        cookie.clone().validated_by(sessions.clone()).map(|_| "somebody")
+    }
+
+    /// Takes every session for one of credentials that were changed since.
+    fn changed<I: Send + Sync + 'static, S>(sessions: &Sessions<I, S>) -> Sessions<I, S> {
+        sessions.clone().bound_to(|_: &I| ready(Ok(Some(2))))
+    }
+
+    const CHANGED: &str = "would_refuse: missing (Session: credentials_changed)";
+
+    #[tokio::test]
+    async fn a_trial_ends_none_for_changed_credentials() {
+        let site = site();
+        let cookie = site.signed_in("alice").await;
+        let trial = by_session(&site.cookie, &changed(&site.sessions));
+        let watched = watched(by_session(&site.cookie, &site.sessions), trial);
+        for _ in 0..3 {
+            assert_eq!(watched.ask("cookie", &cookie).await, 200);
+            assert_eq!(watched.reports(), [format!("accepted, report-only {CHANGED}")]);
+        }
+        assert_eq!(site.sessions.list("alice").await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_trial_keeps_none_alive() {
+        let site = site();
+        let cookie = site.signed_in("alice").await;
+        let watched = watched(by_bearer(), by_session(&site.cookie, &site.sessions).optional());
+        site.hand.advance(29 * MINUTE);
+        let service = watched.layer.layer(service_fn(whoami));
+        let both = support::request(&[("authorization", &bearer()), ("cookie", &cookie)]);
+        assert_eq!(send(service, both).await.status, 200);
+        assert_eq!(watched.reports(), ["accepted, report-only would_accept by Session"]);
+        site.hand.advance(MINUTE);
+        site.is_dead(&cookie, Reason::IdleTimeout).await;
+    }
+
+    #[tokio::test]
+    async fn explaining_ends_none_and_keeps_none_alive() {
+        let site = site();
+        let cookie = site.signed_in("alice").await;
+        let explain = async |sessions: &Sessions<User>| {
+            let (head, _) = head("cookie", &cookie).into_parts();
+            let explanation = AuthenticateLayer::new(by_session(&site.cookie, sessions)).explain(&head).await;
+            explanation.findings().first().map(|finding| finding.reason)
+        };
+        site.hand.advance(29 * MINUTE);
+        assert_eq!(explain(&changed(&site.sessions)).await, Some("credentials_changed"));
+        assert_eq!(explain(&site.sessions).await, None);
+        site.hand.advance(MINUTE);
+        assert_eq!(explain(&site.sessions).await, Some("idle_timeout"));
+        site.is_dead(&cookie, Reason::IdleTimeout).await;
+    }
+
+    #[cfg(feature = "redis")]
+    #[tokio::test]
+    async fn neither_ends_one_in_redis_or_keeps_one_alive_there() {
+        use support::redis::Redis;
+        use tower_authn::store::RedisStore;
+
+        let Some(redis) = Redis::up("no-trace-session") else { return };
+        let web = SessionCookie::new("web");
+        let sessions = Sessions::<String, _>::new(&web, RedisStore::open(&redis.url).unwrap());
+        let sessions = sessions.touch_every(Duration::ZERO);
+        let (id, _) = sessions.create("alice".to_owned()).await.unwrap();
+        let cookie = format!("__Host-session={}", &*id.expose());
+        let seen = || redis.cli(&["HGET", &redis.session_key(), "s"]);
+        let before = seen();
+        for sessions in [changed(&sessions), sessions.clone()] {
+            let watched = watched(slow(), by_session(&web, &sessions));
+            let service = watched.layer.layer(service_fn(whoami));
+            let both = support::request(&[("authorization", &basic("alice", "x")), ("cookie", &cookie)]);
+            assert_eq!(send(service, both).await.status, 200);
+            assert!(!watched.reports().concat().contains("undecided"));
+            let (head, _) = head("cookie", &cookie).into_parts();
+            AuthenticateLayer::new(by_session(&web, &sessions)).explain(&head).await;
+            assert_eq!(seen(), before);
+        }
+        // In earnest it is written down.
+        let real = AuthenticateLayer::new(by_session(&web, &sessions));
+        let service = real.layer(service_fn(whoami));
+        assert_eq!(send(service, head("cookie", &cookie)).await.status, 200);
+        assert_ne!(seen(), before);
+    }
 }

@@ -230,7 +230,7 @@ impl<C> RedisStore<C> {
     /// Begins a call, with what all scripts take.
     fn call(&self, script: &'static Script, limits: Limits) -> ScriptInvocation<'static> {
         let mut call = script.arg(since_1970(limits.now));
-        for duration in [limits.idle, limits.absolute, limits.touch_after(), limits.grace, limits.remember] {
+        for duration in [limits.idle, limits.absolute, limits.touch, limits.grace, limits.remember] {
             call.arg(milliseconds(duration));
         }
         call.arg(limits.per_subject).arg(format!("{{{}}}:session:", self.prefix));

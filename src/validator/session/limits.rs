@@ -25,7 +25,8 @@ pub struct Limits {
     pub idle: Duration,
     /// How long it lives at most; 12 hours by default.
     pub absolute: Duration,
-    /// After which time a use is written down again; a minute by default, and never more than a tenth of `idle`.
+    /// After which time a use is written down again; a minute by default. [`Sessions`](super::Sessions) gives no more than a tenth of
+    /// `idle`; and [`Duration::MAX`], which never passes, where a request is only tried out or explained.
     pub touch: Duration,
     /// How long a replaced session stays usable; 10 seconds by default.
     pub grace: Duration,
@@ -64,7 +65,7 @@ impl Limits {
 
     /// Whether this use of a session is to be written down: it is live, and was not seen for a while.
     pub fn must_touch(&self, times: Times) -> bool {
-        self.since(times.seen) >= self.touch_after() && self.ended(times).is_none()
+        self.since(times.seen) >= self.touch && self.ended(times).is_none()
     }
 
     /// Returns how long a session lives that was used now.
@@ -81,11 +82,6 @@ impl Limits {
             (one, other) => one.or(other)?,
         };
         ends.checked_add(self.remember)
-    }
-
-    /// How long after one use the next is written down.
-    pub(crate) fn touch_after(&self) -> Duration {
-        self.touch.min(self.idle / 10)
     }
 
     /// Whether a moment is still to come; `None` never comes.

@@ -18,6 +18,7 @@ pub use sign_out::SignOut;
 use crate::{
     Clock, ConfigurationWarning, Inspection, Observe, Reason, Rejection, Validator,
     observe::{Event, Observers},
+    rehearsal,
     scheme::{SessionCookie, SessionToken, SetCookie},
     store::{MemorySessions, SessionRecord, SessionStore, Stored, Times},
 };
@@ -180,8 +181,8 @@ impl<I, S> Sessions<I, S> {
     /// Binds each session to the version of the credentials it was created with, such as the time of the last change of the password:
     /// when the version is another, or there is none, the session ends. Asked with every request.
     ///
-    /// Sessions that have no version yet, since they are older than the binding, end as well, and for good. That goes for a trial
-    /// beside the real one too, with [`report_only`](crate::AuthenticateLayer::report_only): they share the store.
+    /// Sessions that have no version yet, since they are older than the binding, end as well, and for good: try it out by
+    /// [`report_only`](crate::AuthenticateLayer::report_only), which ends none.
     ///
     /// ```
     /// use tower_authn::{scheme::SessionCookie, validator::session::Sessions};
@@ -218,7 +219,9 @@ impl<I, S> Sessions<I, S> {
     }
 
     fn now(&self) -> Limits {
-        Limits { now: self.clock.now(), ..self.limits }
+        let Limits { touch, idle, .. } = self.limits;
+        let touch = if rehearsal::is_on() { Duration::MAX } else { touch.min(idle / 10) };
+        Limits { now: self.clock.now(), touch, ..self.limits }
     }
 }
 
@@ -383,7 +386,9 @@ where
         if let Some(version) = &self.version {
             let version = version(&record.identity).await?;
             if version.is_none() || version != record.version {
-                self.end(&key, Reason::CredentialsChanged).await?;
+                if !rehearsal::is_on() {
+                    self.end(&key, Reason::CredentialsChanged).await?;
+                }
                 return Err(token.ended(Reason::CredentialsChanged));
             }
         }
