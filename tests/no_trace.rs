@@ -279,3 +279,86 @@ mod sessions {
         assert_ne!(seen(), before);
     }
 }
+
+// ===== passwords =====
+
+#[cfg(feature = "passwords")]
+mod passwords {
+    use std::pin::pin;
+
+    use support::sign_in::{one_at_a_time, passwords, sign_in, started, users, while_no_hash_ends};
+    use tower_authn::validator::passwords::{LookUp, Passwords, Remember};
+
+    use super::*;
+
+    /// Explains a sign-in, and returns the status.
+    async fn explained<L>(passwords: &Passwords<L>, password: &str) -> Option<u16>
+    where
+        L: LookUp<Identity = &'static str>,
+    {
+        let layer = AuthenticateLayer::new(Basic::new("r").validated_by(passwords.clone()));
+        let (head, _) = head("authorization", &basic("alice", password)).into_parts();
+        layer.explain(&head).await.status().map(|status| status.as_u16())
+    }
+
+    #[test]
+    fn explaining_takes_no_permit_and_no_place_from_a_sign_in() {
+        while_no_hash_ends(async |gate| {
+            let passwords = passwords().hashed_by(one_at_a_time(1, Duration::from_millis(20)));
+            let mut first = pin!(explained(&passwords, PASSWORD));
+            started(first.as_mut());
+            let mut second = pin!(explained(&passwords, PASSWORD));
+            started(second.as_mut());
+            let mut signs_in = pin!(sign_in(&passwords, "alice", PASSWORD));
+            started(signs_in.as_mut());
+            assert_eq!(second.await, Some(503), "one at a time");
+            drop(gate);
+            assert_eq!((signs_in.await, first.await), (Ok("alice"), None));
+            assert_eq!((passwords.hasher().stats().hashes, passwords.hasher().stats().turned_away), (2, 0));
+        });
+    }
+
+    #[test]
+    fn nor_does_a_trial() {
+        while_no_hash_ends(async |gate| {
+            let passwords = passwords().hashed_by(one_at_a_time(0, Duration::from_millis(20)));
+            let trial = Basic::new("r").validated_by(passwords.clone());
+            let layer = AuthenticateLayer::new(by_basic()).report_only(trial).observe(|_: &Event<'_>| {});
+            let waits = service_fn(|_: Request<Body>| pending::<Result<http::Response<Body>, Rejection>>());
+            let request = head("authorization", &basic("alice", PASSWORD));
+            let mut tried = pin!(tower::ServiceExt::oneshot(layer.layer(waits), request));
+            started(tried.as_mut());
+            let mut signs_in = pin!(sign_in(&passwords, "alice", PASSWORD));
+            started(signs_in.as_mut());
+            drop(gate);
+            assert_eq!(signs_in.await, Ok("alice"));
+        });
+    }
+
+    #[test]
+    fn a_sign_in_waits_for_no_equal_one_that_is_explained_but_the_other_way_round() {
+        while_no_hash_ends(async |gate| {
+            let passwords = passwords().cached(Remember::default()).unwrap();
+            let mut before = pin!(explained(&passwords, PASSWORD));
+            started(before.as_mut());
+            let mut signs_in = pin!(sign_in(&passwords, "alice", PASSWORD));
+            started(signs_in.as_mut());
+            let mut after = pin!(explained(&passwords, PASSWORD));
+            started(after.as_mut());
+            drop(gate);
+            assert_eq!((before.await, signs_in.await, after.await), (None, Ok("alice"), None));
+            assert_eq!(passwords.hasher().stats().hashes, 2);
+        });
+    }
+
+    #[tokio::test]
+    async fn explaining_makes_no_outdated_hash_anew() {
+        let hasher = one_at_a_time(8, Duration::from_secs(60));
+        let passwords = Passwords::new(users()).hashed_by(hasher.clone());
+        let passwords = passwords.upgraded_by(|_, _| async { panic!("nobody signed in") });
+        assert_eq!(explained(&passwords, PASSWORD).await, None);
+        // It gets the only permit once a hash that is made anew is done.
+        hasher.hash("another").await.unwrap();
+        assert_eq!(hasher.stats().hashes, 2);
+    }
+}

@@ -43,7 +43,8 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     ///
     /// Its throttles are looked at, and count neither failures nor successes, so that they can be the real one's; what no real one
     /// shares stays empty. They are looked at after the real one has counted: the failure that is one too many is reported as
-    /// throttled. It ends no session, and none lives longer for it. Its caches remember, which changes no answer.
+    /// throttled. It ends no session, and none lives longer for it. It takes no hash permit from a sign-in, and makes no hash anew. Its
+    /// caches remember, which changes no answer.
     ///
     /// A validator of the app's own is asked as ever, and so are its look-ups: give the trial such as only read.
     ///

@@ -19,7 +19,7 @@ use super::{
     HashError, PasswordHash,
     hash::{Scratch, TODAY},
 };
-use crate::{Inspection, Reason, Rejection, lock::lock};
+use crate::{Inspection, Reason, Rejection, lock::lock, rehearsal};
 
 /// Where hashes are computed: tokio's blocking threads, behind a bounded number of permits and a short, bounded queue.
 /// Clones share the permits.
@@ -28,6 +28,9 @@ use crate::{Inspection, Reason, Rejection, lock::lock};
 /// more see 503 with `Retry-After: 1` at once. The memory is at most the permits times the costliest hash (19 MiB for
 /// those made here), and is kept for the next sign-in. A client that goes away while its hash is computed gives the
 /// permit back when it is done, and one that waits at once.
+///
+/// What is only [tried out](crate::AuthenticateLayer::report_only) or [explained](crate::AuthenticateLayer::explain) takes no permit
+/// and no place in the queue from a sign-in: it has one permit of its own, and so the memory of one hash more.
 ///
 /// ```
 /// use std::{num::NonZeroUsize, time::Duration};
@@ -45,6 +48,8 @@ pub struct Hasher(Arc<Pool>);
 struct Pool {
     limits: Limits,
     permits: Arc<Semaphore>,
+    /// The one permit of what is only rehearsed.
+    rehearsals: Arc<Semaphore>,
     waiting: AtomicUsize,
     scratch: Mutex<Vec<Scratch>>,
     hashes: AtomicU64,
@@ -106,6 +111,7 @@ impl Hasher {
         Self(Arc::new(Pool {
             limits,
             permits: Arc::new(Semaphore::new(limits.permits.get())),
+            rehearsals: Arc::new(Semaphore::new(1)),
             waiting: AtomicUsize::new(0),
             scratch: Mutex::default(),
             hashes: AtomicU64::new(0),
@@ -133,17 +139,22 @@ impl Hasher {
     /// Waits for a permit, if the queue is not full, and for as long as allowed.
     pub(super) async fn permit(&self) -> Result<OwnedSemaphorePermit, Rejection> {
         runtime()?;
+        if rehearsal::is_on() {
+            return self.wait(&self.0.rehearsals).await.ok_or_else(overloaded);
+        }
         if let Some(permit) = self.permit_at_once() {
             return Ok(permit);
         }
-        let overloaded = || {
+        let turned_away = || {
             self.0.turned_away.fetch_add(1, Relaxed);
-            let rejection = Rejection::unavailable().with_reason(Reason::Overloaded);
-            rejection.with_retry_after(Duration::from_secs(1))
+            overloaded()
         };
-        let _place = Counted::add(&self.0.waiting, self.0.limits.waiting).ok_or_else(overloaded)?;
-        let permit = Arc::clone(&self.0.permits).acquire_owned();
-        timeout(self.0.limits.longest, permit).await.ok().and_then(Result::ok).ok_or_else(overloaded)
+        let _place = Counted::add(&self.0.waiting, self.0.limits.waiting).ok_or_else(turned_away)?;
+        self.wait(&self.0.permits).await.ok_or_else(turned_away)
+    }
+
+    async fn wait(&self, permits: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+        timeout(self.0.limits.longest, Arc::clone(permits).acquire_owned()).await.ok()?.ok()
     }
 
     pub(super) fn permit_at_once(&self) -> Option<OwnedSemaphorePermit> {
@@ -172,6 +183,11 @@ impl Hasher {
         });
         Ok(computed.await?)
     }
+}
+
+fn overloaded() -> Rejection {
+    let rejection = Rejection::unavailable().with_reason(Reason::Overloaded);
+    rejection.with_retry_after(Duration::from_secs(1))
 }
 
 /// # Errors

@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::Validator;
 use crate::{
-    Clock, Inspection, Reason, Rejection, RejectionKind,
+    Clock, Inspection, Reason, Rejection, RejectionKind, rehearsal,
     scheme::{Password, UserPassword},
 };
 
@@ -166,7 +166,8 @@ impl<L: LookUp> Passwords<L> {
     /// Makes a new hash, with today's parameters, after each sign-in of a user whose stored hash
     /// [is outdated](PasswordHash::is_outdated), and gives user and hash to a function that stores it.
     ///
-    /// The client does not wait for that. It is left for the next sign-in when all permits are taken.
+    /// The client does not wait for that. It is left for the next sign-in when all permits are taken, or when this one is only
+    /// [tried out](crate::AuthenticateLayer::report_only) or [explained](crate::AuthenticateLayer::explain).
     pub fn upgraded_by<F, Fut>(self, store: F) -> Self
     where
         F: Fn(String, PasswordHash) -> Fut + Send + Sync + 'static,
@@ -227,6 +228,11 @@ impl<L: LookUp> Passwords<L> {
         }
         loop {
             match verified.turn(key, user) {
+                Turn::Compute(flight) if rehearsal::is_on() => {
+                    // Lest a sign-in waits for it.
+                    drop(flight);
+                    return self.compute(password, hash, |_| ()).await;
+                }
                 Turn::Compute(flight) => {
                     let land = move |fits| flight.land(fits, remember);
                     return self.compute(password, hash, land).await;
@@ -275,7 +281,7 @@ impl<L: LookUp> Passwords<L> {
     }
 
     fn upgrade(&self, user: Box<str>, password: Password, hash: &PasswordHash) {
-        let (Some(store), true) = (&self.upgrade, hash.is_outdated()) else { return };
+        let (Some(store), true) = (&self.upgrade, hash.is_outdated() && !rehearsal::is_on()) else { return };
         let Some(permit) = self.hasher.permit_at_once() else { return };
         let (store, hasher) = (Arc::clone(store), self.hasher.clone());
         tokio::spawn(async move {
