@@ -89,6 +89,8 @@ pub mod store;
 #[cfg(any(feature = "jwt", feature = "passwords"))]
 mod tally;
 pub mod throttle;
+#[cfg(any(feature = "jwt", feature = "passwords", feature = "redis"))]
+mod timer;
 mod trace;
 pub mod validator;
 

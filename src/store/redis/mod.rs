@@ -12,7 +12,7 @@ use ::redis::{
 };
 use arc_swap::ArcSwapOption;
 
-use crate::{Reason, Rejection};
+use crate::{Reason, Rejection, timer};
 
 mod failures;
 mod sessions;
@@ -25,8 +25,8 @@ mod sessions;
 /// SHA-256 of its id, and so signs nobody in.
 ///
 /// A call that is not answered within a second is given up: the client sees 503 with `Retry-After`. The connection is opened at the first
-/// call, and again whenever it breaks or falls silent; a server that starts before its Redis needs no restart. It runs in a tokio runtime with
-/// time.
+/// call, and again whenever it breaks or falls silent; a server that starts before its Redis needs no restart. In a tokio runtime without
+/// timers the client sees 500.
 ///
 /// # Security
 ///
@@ -127,11 +127,9 @@ impl<C> RedisStore<C> {
 impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisStore<C> {
     /// Runs a script, which is a round trip, and a second one if Redis has forgotten it.
     async fn run<T: FromRedisValue + Send>(&self, call: &ScriptInvocation<'_>) -> Result<T, Rejection> {
-        let failed =
-            |error: RedisError| Rejection::unavailable().with_reason(Reason::BackEndFailed).because(error);
-        let opened = self.connection.get().map_err(failed)?;
+        let opened = self.connection.get()?;
         let mut connection = opened.connection.clone();
-        match tokio::time::timeout(self.timeout, call.invoke_async(&mut connection)).await {
+        match timer::timeout(self.timeout, call.invoke_async(&mut connection))?.await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => {
                 if error.is_io_error() {
@@ -162,11 +160,13 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisStore<C> {
 }
 
 impl<C> Connection<C> {
-    fn get(&self) -> RedisResult<Arc<Opened<C>>> {
+    fn get(&self) -> Result<Arc<Opened<C>>, Rejection> {
         if let Some(opened) = self.opened.load_full() {
             return Ok(opened);
         }
-        let opened = Arc::new(Opened { connection: (self.open)()?, since: Instant::now() });
+        timer::runtime()?;
+        let connection = (self.open)().map_err(failed)?;
+        let opened = Arc::new(Opened { connection, since: Instant::now() });
         let before = self.opened.compare_and_swap(&None::<Arc<Opened<C>>>, Some(Arc::clone(&opened)));
         // Who comes second closes its own.
         Ok(Option::clone(&before).unwrap_or(opened))
@@ -175,6 +175,10 @@ impl<C> Connection<C> {
     fn forget(&self, opened: &Arc<Opened<C>>) {
         self.opened.compare_and_swap(opened, None);
     }
+}
+
+fn failed(error: RedisError) -> Rejection {
+    Rejection::unavailable().with_reason(Reason::BackEndFailed).because(error)
 }
 
 /// A script that is made when it is first needed.

@@ -96,7 +96,8 @@ impl<C> Jwt<C> {
         Self { shared: Arc::new(shared), cache: cache.map(|tokens| Arc::new(Cache::new(tokens))) }
     }
 
-    /// Waits until the keys of every issuer have been loaded; returns at once where none are fetched.
+    /// Waits until the keys of every issuer have been loaded; returns at once where none are fetched, or none can be: in a tokio
+    /// runtime without timers, where clients see 500.
     ///
     /// A server need not wait: until then its clients see 503. It should not wait for ever, in any case: bound it with a
     /// timeout.
@@ -117,7 +118,8 @@ impl<C: DeserializeOwned> Jwt<C> {
     /// Waits for the keys that a verdict lacks.
     async fn wait(&self, mut verdict: Verdict<C>, token: &BearerToken) -> Result<Proven<C>, Rejection> {
         if let Verdict::NoKeys { issuer, .. } = verdict {
-            self.shared.issuers[issuer].source.first().await;
+            let waited = self.shared.issuers[issuer].source.first().await;
+            waited.map_err(|rejection| rejection.about(&self.shared.details(issuer)))?;
             verdict = self.shared.verify(token.expose())?;
         }
         if let Verdict::UnknownKey { issuer, id } = verdict {

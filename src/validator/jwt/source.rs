@@ -137,9 +137,10 @@ impl Source {
     }
 
     /// Waits for the first answer, if one is on its way.
-    pub(crate) async fn first(&self) {
-        if let Self::Remote(keys) = self {
-            keys.first().await;
+    pub(crate) async fn first(&self) -> Result<(), Rejection> {
+        match self {
+            Self::Remote(keys) => keys.first().await,
+            Self::Local(_) | Self::Custom(_) => Ok(()),
         }
     }
 

@@ -9,17 +9,13 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    runtime::Handle,
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     HashError, PasswordHash,
     hash::{Scratch, TODAY},
 };
-use crate::{Inspection, Reason, Rejection, lock::lock, rehearsal};
+use crate::{Inspection, Reason, Rejection, lock::lock, rehearsal, timer};
 
 /// Where hashes are computed: tokio's blocking threads, behind a bounded number of permits and a short, bounded queue.
 /// Clones share the permits.
@@ -138,9 +134,8 @@ impl Hasher {
 
     /// Waits for a permit, if the queue is not full, and for as long as allowed.
     pub(super) async fn permit(&self) -> Result<OwnedSemaphorePermit, Rejection> {
-        runtime()?;
         if rehearsal::is_on() {
-            return self.wait(&self.0.rehearsals).await.ok_or_else(overloaded);
+            return self.wait(&self.0.rehearsals).await?.ok_or_else(overloaded);
         }
         if let Some(permit) = self.permit_at_once() {
             return Ok(permit);
@@ -150,11 +145,12 @@ impl Hasher {
             overloaded()
         };
         let _place = Counted::add(&self.0.waiting, self.0.limits.waiting).ok_or_else(turned_away)?;
-        self.wait(&self.0.permits).await.ok_or_else(turned_away)
+        self.wait(&self.0.permits).await?.ok_or_else(turned_away)
     }
 
-    async fn wait(&self, permits: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
-        timeout(self.0.limits.longest, Arc::clone(permits).acquire_owned()).await.ok()?.ok()
+    async fn wait(&self, permits: &Arc<Semaphore>) -> Result<Option<OwnedSemaphorePermit>, Rejection> {
+        let permit = timer::timeout(self.0.limits.longest, Arc::clone(permits).acquire_owned())?.await;
+        Ok(permit.ok().and_then(Result::ok))
     }
 
     pub(super) fn permit_at_once(&self) -> Option<OwnedSemaphorePermit> {
@@ -169,7 +165,7 @@ impl Hasher {
         compute: impl FnOnce(&mut Scratch) -> T + Send + 'static,
     ) -> Result<T, Rejection> {
         let pool = Arc::clone(&self.0);
-        let computed = tokio::task::spawn_blocking(move || {
+        let computed = timer::runtime()?.spawn_blocking(move || {
             pool.hashes.fetch_add(1, Relaxed);
             pool.work.fetch_add(work, Relaxed);
             let running = Counted::add(&pool.running, usize::MAX);
@@ -188,14 +184,6 @@ impl Hasher {
 fn overloaded() -> Rejection {
     let rejection = Rejection::unavailable().with_reason(Reason::Overloaded);
     rejection.with_retry_after(Duration::from_secs(1))
-}
-
-/// # Errors
-///
-/// There is no runtime, in which tokio's functions would panic.
-pub(super) fn runtime() -> Result<(), Rejection> {
-    let missing = "passwords are hashed in a tokio runtime with its timer enabled";
-    Handle::try_current().map(drop).map_err(|_| Rejection::misconfigured(missing))
 }
 
 impl Pool {

@@ -2,12 +2,11 @@
 
 use std::{any::type_name, fmt, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
-use tokio::time::timeout;
-
 use super::Validator;
 use crate::{
     Clock, Inspection, Reason, Rejection, RejectionKind, rehearsal,
     scheme::{Password, UserPassword},
+    timer,
 };
 
 mod cache;
@@ -37,7 +36,7 @@ use hash::{Scratch, TODAY, refuse_unusable};
 /// Hashes are computed on blocking threads, so many at a time as the [`Hasher`] allows; beyond that the client sees 503 and
 /// `Retry-After: 1`. Unknown, disabled and locked users and wrong passwords are all answered the same way (401), after
 /// the same number of hashes: an unknown user is given a hash with the commonest parameters of the store, today's if they
-/// are not known.
+/// are not known. Without a tokio runtime that has timers, the client sees 500.
 ///
 /// # Security
 ///
@@ -199,7 +198,7 @@ impl<L: LookUp> Passwords<L> {
     }
 
     async fn find(&self, user: &str) -> Result<Option<Stored<L::Identity>>, Rejection> {
-        match timeout(self.timeout, self.look_up.hash_of(user)).await {
+        match timer::timeout(self.timeout, self.look_up.hash_of(user))?.await {
             Ok(found) => found,
             Err(elapsed) => Err(Rejection::unavailable().with_reason(Reason::TimedOut).because(elapsed)),
         }
@@ -284,7 +283,8 @@ impl<L: LookUp> Passwords<L> {
         let (Some(store), true) = (&self.upgrade, hash.is_outdated() && !rehearsal::is_on()) else { return };
         let Some(permit) = self.hasher.permit_at_once() else { return };
         let (store, hasher) = (Arc::clone(store), self.hasher.clone());
-        tokio::spawn(async move {
+        let Ok(runtime) = timer::runtime() else { return };
+        runtime.spawn(async move {
             let compute = move |scratch: &mut Scratch| PasswordHash::new(password.expose(), scratch);
             if let Ok(Ok(hash)) = hasher.run(permit, TODAY.work(), compute).await {
                 store(user.into(), hash).await;
@@ -303,7 +303,6 @@ impl<L: LookUp> Validator<UserPassword> for Passwords<L> {
     type Identity = L::Identity;
 
     async fn validate(&self, credentials: UserPassword) -> Result<Option<L::Identity>, Rejection> {
-        hasher::runtime()?;
         let (user, password) = credentials.into_parts();
         if let Err(error) = refuse_unusable(password.expose()) {
             let reason = match error {

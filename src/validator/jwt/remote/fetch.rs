@@ -9,6 +9,7 @@ use super::client::{Cause, DynClient};
 use super::date::skew;
 use super::lifetime::lifetime;
 use super::location::{Location, absolute, jwks_uri, metadata};
+use crate::timer;
 
 /// How long one request may take.
 pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(5);
@@ -113,7 +114,8 @@ async fn get(
         if let Some(etag) = etag {
             request.headers_mut().insert(header::IF_NONE_MATCH, etag.clone());
         }
-        let answer = tokio::time::timeout(TIME_LIMIT, client.send(request)).await;
+        let answer =
+            timer::timeout(TIME_LIMIT, client.send(request)).map_err(|error| error.to_string())?.await;
         let answer = answer.map_err(|_| format!("{uri}: no answer within {} s", TIME_LIMIT.as_secs()))??;
         if answer.body().len() > LONGEST_BODY {
             return Err(format!("{uri}: more than {LONGEST_BODY} bytes").into());

@@ -7,6 +7,7 @@
 //! | a token names a key that is not among them | they are fetched at once, but only once in 30 seconds, and once a minute for one name |
 //! | a fetch fails | the keys stay for an hour beyond their lifetime, and it is tried again every second until it succeeds |
 //! | there are no keys yet, or they are too old | the client sees 503 with `Retry-After` |
+//! | there is no tokio runtime with timers | none can be fetched, and the client sees 500 |
 //! | a token names an unknown key while the last fetch failed | the client sees 503: it may be a good one |
 //!
 //! One fetch is in flight at most, so that a late answer cannot replace a newer one. No request waits for a fetch but
@@ -29,7 +30,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
@@ -43,7 +43,7 @@ pub(crate) use location::Location;
 use super::status::Fetched;
 use super::{Algorithm, KeySet};
 use crate::observe::{Observers, Outage};
-use crate::{Clock, Observe, Reason, Rejection, lock::lock};
+use crate::{Clock, Observe, Reason, Rejection, RejectionKind, lock::lock, timer};
 
 /// How long an unknown key waits for the one before it.
 const COOL_DOWN: Duration = Duration::from_secs(30);
@@ -139,14 +139,14 @@ impl RemoteKeys {
         let reason = match &*held {
             Some(held) if now < held.fresh_until => return Ok(Arc::clone(&held.keys)),
             Some(held) if now < held.fresh_until + STALE_FOR => {
-                self.start();
+                let _ = self.start(); // without timers, the keys are good for as long as these
                 return Ok(Arc::clone(&held.keys));
             }
             Some(_) => Reason::KeysStale,
             None => Reason::KeysNotLoaded,
         };
         drop(held);
-        self.start();
+        self.start()?;
         Err(self.unavailable(reason))
     }
 
@@ -172,16 +172,20 @@ impl RemoteKeys {
     }
 
     /// Waits for the first attempt, if it has not ended yet.
-    pub(crate) async fn first(&self) {
-        self.start();
+    pub(crate) async fn first(&self) -> Result<(), Rejection> {
+        self.start()?;
         let mut attempts = self.shared.attempts.subscribe();
-        let _ = tokio::time::timeout(PATIENCE, attempts.wait_for(|attempts| attempts.finished > 0)).await;
+        let _ = timer::timeout(PATIENCE, attempts.wait_for(|attempts| attempts.finished > 0))?.await;
+        Ok(())
     }
 
-    /// Waits until there are keys that are not too old.
+    /// Waits until there are keys that are not too old, or can be none.
     pub(crate) async fn ready(&self) {
         let mut attempts = self.shared.attempts.subscribe();
-        while self.current().is_err() {
+        while let Err(rejection) = self.current() {
+            if rejection.kind() == RejectionKind::Misconfigured {
+                return;
+            }
             // The sender lives as long as `self`.
             let _ = attempts.changed().await;
         }
@@ -189,19 +193,17 @@ impl RemoteKeys {
 
     /// Looks whether there is a key of this name by now, if it is time to.
     pub(crate) async fn refresh(&self, id: &str) -> Result<(), Rejection> {
-        self.start();
+        self.start()?;
         let mut attempts = self.shared.attempts.subscribe();
         let before = attempts.borrow().clone();
         if before.failure.is_some() {
             return Err(self.unavailable(Reason::BackEndFailed));
         }
+        let ended = timer::timeout(PATIENCE, attempts.wait_for(|now| now.finished > before.finished))?;
         if !before.is_in_flight() && !self.shared.ask(id) {
             return Ok(());
         }
-        let ended = attempts.wait_for(|now| now.finished > before.finished);
-        let ended =
-            tokio::time::timeout(PATIENCE, ended).await.map(|now| now.is_ok_and(|now| now.failure.is_none()));
-        match ended {
+        match ended.await.map(|now| now.is_ok_and(|now| now.failure.is_none())) {
             Ok(true) => Ok(()),
             Ok(false) => Err(self.unavailable(Reason::BackEndFailed)),
             Err(_) => Err(self.unavailable(Reason::TimedOut)),
@@ -217,14 +219,16 @@ impl RemoteKeys {
     }
 
     /// Starts the task, unless it runs. A runtime that ends takes its tasks along; the next one gets a new one.
-    fn start(&self) {
+    ///
+    /// # Errors
+    ///
+    /// It cannot run here, without timers: 500.
+    fn start(&self) -> Result<(), Rejection> {
         let mut task = lock(&self.task);
-        if task.as_ref().is_some_and(|task| !task.is_finished()) {
-            return;
+        if task.as_ref().is_none_or(JoinHandle::is_finished) {
+            *task = Some(timer::runtime()?.spawn(task::run(Arc::clone(&self.shared))));
         }
-        if let Ok(runtime) = Handle::try_current() {
-            *task = Some(runtime.spawn(task::run(Arc::clone(&self.shared))));
-        }
+        Ok(())
     }
 }
 

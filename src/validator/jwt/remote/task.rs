@@ -9,9 +9,9 @@ use super::client::Cause;
 use super::fetch::{Fetched, Known};
 use super::{Held, Shared};
 use crate::observe::Event;
-use crate::trace;
 use crate::validator::jwt::KeySet;
 use crate::validator::jwt::jwk::Origin;
+use crate::{timer, trace};
 
 /// The pause after the first failure; doubled up to [`LONGEST_PAUSE`].
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
@@ -52,7 +52,8 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 Err(failure) => attempts.failure = Some(failure.to_string().into()),
             }
         });
-        let _ = tokio::time::timeout(wait, shared.wanted.notified()).await;
+        let Ok(pause) = timer::timeout(wait, shared.wanted.notified()) else { return };
+        let _ = pause.await;
     }
 }
 

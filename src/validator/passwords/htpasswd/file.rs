@@ -14,7 +14,7 @@ use super::{
     error::Failure,
     lines,
 };
-use crate::{Clock, Rejection};
+use crate::{Clock, Rejection, timer};
 
 const LARGEST: u64 = 64 * 1024 * 1024;
 /// A file that changed so recently may still be written to, or be changed again within the same tick of its time stamp.
@@ -164,7 +164,7 @@ impl HtpasswdFile {
             return Ok(users);
         }
         let shared = Arc::clone(&self.shared);
-        Ok(tokio::task::spawn_blocking(move || shared.check()).await?)
+        Ok(timer::runtime()?.spawn_blocking(move || shared.check()).await?)
     }
 }
 
