@@ -78,8 +78,8 @@ fn gauges_are_set_by_measure() {
         ask_layer(layer.clone(), &[("authorization", &basic("alice", "hunter2"))]).await;
         layer.measure();
     });
-    has(&lines, r#"tower_authn_throttle_places_used{scheme="Basic"} 1"#);
-    has(&lines, r#"tower_authn_throttle_places{scheme="Basic"} 65536"#);
+    has(&lines, r#"tower_authn_throttle_places_used{scheme="Basic",realm="r"} 1"#);
+    has(&lines, r#"tower_authn_throttle_places{scheme="Basic",realm="r"} 65536"#);
 }
 
 #[test]
@@ -90,7 +90,31 @@ fn what_is_tried_out_does_not_take_the_place_of_what_counts() {
     };
     let layer = AuthenticateLayer::new(throttled(4096)).report_only(throttled(8192));
     let lines = counted(async { layer.measure() });
-    has(&lines, r#"tower_authn_throttle_places{scheme="Basic"} 4096"#);
+    has(&lines, r#"tower_authn_throttle_places{scheme="Basic",realm="r"} 4096"#);
+}
+
+#[test]
+fn parts_of_one_scheme_are_told_apart_by_realm() {
+    use tower_authn::{
+        Scheme as _,
+        scheme::{Basic, ClientAddr},
+        throttle::MemoryFailures,
+        validator::{IpAllowlist, Networks},
+    };
+
+    let throttle = |places| Throttle::new(MemoryFailures::new(places));
+    let basic = |realm, places| Basic::new(realm).validated_by(users()).throttled(throttle(places));
+    let parts = basic("site", 4096).or(basic("forum", 8192)).or(basic("site", 16384));
+    let list = IpAllowlist::new("192.0.2.0/24".parse::<Networks>().unwrap());
+    let layer = AuthenticateLayer::new(
+        ClientAddr::new().validated_by(list).throttled(throttle(32_768)).and(parts).map(|(_, user)| user),
+    );
+    let lines = counted(async { layer.measure() });
+    has(&lines, r#"tower_authn_throttle_places{scheme="Basic",realm="site"} 4096"#);
+    has(&lines, r#"tower_authn_throttle_places{scheme="Basic",realm="forum"} 8192"#);
+    let places = lines.iter().filter(|line| line.starts_with("tower_authn_throttle_places{"));
+    assert_eq!(places.count(), 3);
+    has(&lines, r#"tower_authn_throttle_places{scheme="ClientAddr"} 32768"#);
 }
 
 #[test]
@@ -120,14 +144,14 @@ fn key_sets_and_caches_have_gauges() {
         }
         layer.measure();
     });
-    let issuer = format!("scheme=\"Bearer\",issuer=\"{ISSUER}\"");
+    let issuer = format!("scheme=\"Bearer\",realm=\"r\",issuer=\"{ISSUER}\"");
     has(&lines, &format!("tower_authn_key_set_keys{{{issuer}}} 1"));
     assert!(
         lines.iter().any(|line| line.starts_with(&format!("tower_authn_key_set_age_seconds{{{issuer}}}")))
     );
-    has(&lines, r#"tower_authn_cache_hits_total{scheme="Bearer"} 2"#);
-    has(&lines, r#"tower_authn_cache_misses_total{scheme="Bearer"} 1"#);
-    has(&lines, r#"tower_authn_cache_entries{scheme="Bearer"} 1"#);
+    has(&lines, r#"tower_authn_cache_hits_total{scheme="Bearer",realm="r"} 2"#);
+    has(&lines, r#"tower_authn_cache_misses_total{scheme="Bearer",realm="r"} 1"#);
+    has(&lines, r#"tower_authn_cache_entries{scheme="Bearer",realm="r"} 1"#);
 }
 
 #[test]
@@ -146,9 +170,9 @@ fn hash_permits_have_gauges() {
         ask_layer(layer.clone(), &[("authorization", &basic("mallory", "hunter2"))]).await;
         layer.measure();
     });
-    has(&lines, r#"tower_authn_hash_permits{scheme="Basic"} 2"#);
-    has(&lines, r#"tower_authn_hash_permits_used{scheme="Basic"} 0"#);
-    has(&lines, r#"tower_authn_hashes_total{scheme="Basic"} 1"#);
+    has(&lines, r#"tower_authn_hash_permits{scheme="Basic",realm="r"} 2"#);
+    has(&lines, r#"tower_authn_hash_permits_used{scheme="Basic",realm="r"} 0"#);
+    has(&lines, r#"tower_authn_hashes_total{scheme="Basic",realm="r"} 1"#);
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn metrics_count_what_happened_and_the_policy_that_is_tried_out() {
         r#"tower_authn_decisions_total{scheme="Basic",outcome="accepted",reason="none"} 1"#,
         r#"tower_authn_decisions_total{scheme="none",outcome="refused",reason="missing"} 1"#,
         r#"tower_authn_report_only_total{verdict="would_refuse",outcome="accepted",scheme="none",reason="missing"} 1"#,
-        r#"tower_authn_throttle_places{scheme="Basic"} 65536"#,
+        r#"tower_authn_throttle_places{scheme="Basic",realm="observe"} 65536"#,
         "# TYPE tower_authn_decision_duration_seconds histogram",
     ] {
         assert!(text.lines().any(|known| known == line), "{line} in {text}");

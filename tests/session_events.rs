@@ -96,6 +96,6 @@ fn live_sessions_are_measured() {
         AuthenticateLayer::new(site.cookie.validated_by(site.sessions)).measure();
     });
     let page = handle.render();
-    assert!(page.contains("tower_authn_sessions{scheme=\"Session\"} 3\n"), "{page}");
-    assert!(page.contains("tower_authn_sessions_most{scheme=\"Session\"} 100000\n"), "{page}");
+    assert!(page.contains("tower_authn_sessions{scheme=\"Session\",realm=\"web\"} 3\n"), "{page}");
+    assert!(page.contains("tower_authn_sessions_most{scheme=\"Session\",realm=\"web\"} 100000\n"), "{page}");
 }

@@ -38,6 +38,7 @@ pub struct Inspection {
     measures: Vec<Measure>,
     issuer: Option<Box<str>>,
     scheme: &'static str,
+    realm: Option<Box<str>>,
     brake: Brake,
 }
 
@@ -54,6 +55,7 @@ enum Brake {
 pub(crate) struct Measure {
     pub(crate) name: &'static str,
     pub(crate) scheme: &'static str,
+    pub(crate) realm: Option<Box<str>>,
     pub(crate) issuer: Option<Box<str>>,
     pub(crate) value: Value,
 }
@@ -62,7 +64,8 @@ pub(crate) struct Measure {
 impl Measure {
     /// Whether the other has the same name and labels, of which a recorder keeps one.
     pub(crate) fn takes_place_of(&self, other: &Self) -> bool {
-        (self.name, self.scheme, &self.issuer) == (other.name, other.scheme, &other.issuer)
+        (self.name, self.scheme, &self.realm, &self.issuer)
+            == (other.name, other.scheme, &other.realm, &other.issuer)
     }
 }
 
@@ -109,8 +112,8 @@ impl Inspection {
     }
 
     fn measure(&mut self, name: &'static str, value: Value) {
-        let measure = Measure { name, scheme: self.scheme, issuer: self.issuer.clone(), value };
-        self.measures.push(measure);
+        let (scheme, realm, issuer) = (self.scheme, self.realm.clone(), self.issuer.clone());
+        self.measures.push(Measure { name, scheme, realm, issuer, value });
     }
 
     /// Inspects all parts of a stack. A single scheme, validator or store is inspected by its own `inspect`.

@@ -87,14 +87,15 @@ impl<'a> Part<'a> {
 
     /// Lets scheme and validator say what is risky about them, and what there is to measure.
     pub fn inspect(&self, inspection: &mut Inspection) {
-        let before = (inspection.scheme, inspection.brake);
+        let (scheme, brake) = (inspection.scheme, inspection.brake);
         inspection.scheme = self.scheme();
+        let realm = std::mem::replace(&mut inspection.realm, self.realm().map(Box::from));
         if let Some(inspect) = self.throttle {
             inspection.brake = Brake::On;
             inspect(inspection);
         }
         self.whole.inspect(inspection);
-        (inspection.scheme, inspection.brake) = before;
+        (inspection.scheme, inspection.realm, inspection.brake) = (scheme, realm, brake);
     }
 }
 

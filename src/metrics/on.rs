@@ -1,4 +1,4 @@
-//! The names, and the labels, whose values are known before the first request: schemes, outcomes, reasons and issuers.
+//! The names, and the labels, whose values are known before the first request: schemes, realms, outcomes, reasons and issuers.
 
 use std::sync::Once;
 
@@ -97,8 +97,8 @@ fn describe() {
 
 impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     /// Sets the gauges of all parts: key sets, caches, hash permits, throttles (feature `metrics`). Call it before each scrape,
-    /// or every few seconds. Of parts that share a scheme (and issuer) the first counts; what [`report_only`](Self::report_only) tries
-    /// counts last. The manual's chapter on [operating](crate::manual::operating) lists their names.
+    /// or every few seconds. Of parts that share scheme and realm (and issuer) the first counts; what
+    /// [`report_only`](Self::report_only) tries counts last. The manual's chapter on [operating](crate::manual::operating) lists their names.
     ///
     /// ```
     /// use tower_authn::{AuthenticateLayer, Scheme, Tokens, scheme::Bearer};
@@ -124,8 +124,9 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
 }
 
 fn publish(measure: &Measure) {
-    let Measure { name, scheme, issuer, value } = measure.clone();
+    let Measure { name, scheme, realm, issuer, value } = measure.clone();
     let mut labels = vec![Label::new("scheme", scheme)];
+    labels.extend(realm.map(|realm| Label::new("realm", String::from(realm))));
     labels.extend(issuer.map(|issuer| Label::new("issuer", String::from(issuer))));
     match value {
         Value::Gauge(value) => gauge!(name, labels).set(value),
