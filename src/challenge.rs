@@ -1,6 +1,6 @@
 //! What a client has to bring: one challenge, and the list that an answer carries.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use http::HeaderValue;
 
@@ -18,7 +18,11 @@ use crate::{Rejection, RejectionKind, asked::Asked};
 /// # Ok::<(), tower_authn::ChallengeError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Challenge {
+pub struct Challenge(Arc<Rendered>);
+
+/// Shared by all answers: a scheme renders most of its challenges once.
+#[derive(Debug, PartialEq, Eq)]
+struct Rendered {
     value: HeaderValue,
     scheme_len: usize,
     precedence: Precedence,
@@ -34,17 +38,21 @@ impl Challenge {
 
     /// Returns the scheme's name.
     pub fn scheme(&self) -> &str {
-        std::str::from_utf8(&self.value.as_bytes()[..self.scheme_len]).unwrap_or_default() // a token
+        std::str::from_utf8(&self.0.value.as_bytes()[..self.0.scheme_len]).unwrap_or_default() // a token
     }
 
     /// Returns the whole value.
     pub fn as_str(&self) -> &str {
-        self.value.to_str().unwrap_or_default() // printable ASCII by construction
+        self.0.value.to_str().unwrap_or_default() // printable ASCII by construction
     }
 
     /// Returns the value as it is sent.
     pub fn header_value(&self) -> &HeaderValue {
-        &self.value
+        &self.0.value
+    }
+
+    fn rendered(value: HeaderValue, scheme_len: usize, precedence: Precedence) -> Self {
+        Self(Arc::new(Rendered { value, scheme_len, precedence }))
     }
 }
 
@@ -114,7 +122,7 @@ impl ChallengeBuilder {
         match self.error {
             Some(error) => Err(error),
             None => HeaderValue::try_from(self.text)
-                .map(|value| Challenge { value, scheme_len: self.scheme_len, precedence })
+                .map(|value| Challenge::rendered(value, self.scheme_len, precedence))
                 .map_err(|_| ChallengeError::BadScheme),
         }
     }
@@ -295,7 +303,7 @@ impl Challenges {
 
     /// Returns the challenges, the most important first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Challenge> {
-        let of = |precedence| move |challenge: &&Challenge| challenge.precedence == precedence;
+        let of = |precedence| move |challenge: &&Challenge| challenge.0.precedence == precedence;
         let challenges = move || self.offers().filter_map(|offer| offer.challenge.as_ref());
         Precedence::ALL.into_iter().flat_map(move |precedence| challenges().filter(of(precedence)))
     }
@@ -323,7 +331,7 @@ impl Challenges {
 
     /// Leaves Basic out; where nothing else remains, renames it, since a 401 needs a challenge.
     fn hide_basic(&mut self) {
-        let is_basic = |challenge: &Challenge| challenge.precedence == Precedence::Basic;
+        let is_basic = |challenge: &Challenge| challenge.0.precedence == Precedence::Basic;
         if !self.iter().all(is_basic) {
             return self.keep(|offer| !offer.challenge.as_ref().is_some_and(is_basic));
         }
@@ -331,11 +339,8 @@ impl Challenges {
             let renamed =
                 offer.challenge.as_ref().and_then(|basic| HeaderValue::try_from(format!("x{basic}")).ok());
             if let (Some(challenge), Some(value)) = (&mut offer.challenge, renamed) {
-                *challenge = Challenge {
-                    value,
-                    scheme_len: challenge.scheme_len + 1,
-                    precedence: Precedence::Unregistered,
-                };
+                let scheme_len = challenge.0.scheme_len + 1;
+                *challenge = Challenge::rendered(value, scheme_len, Precedence::Unregistered);
             }
         }
     }
