@@ -76,8 +76,8 @@ pub(crate) fn draw<B, R: Respond<B>>(
 }
 
 /// Draws over a response from inside, whose headers stay but for those that speak of its body.
-pub(crate) fn draw_over<B>(inner: Response<B>, mut drawn: Response<B>) -> Response<B> {
-    let (inner, _) = inner.into_parts();
+pub(crate) fn draw_over<B>(response: &mut Response<B>, drawn: Response<B>) {
+    let (inner, _) = std::mem::replace(response, drawn).into_parts();
     let of_the_body = |name: &HeaderName| {
         let policy = name.as_str().starts_with("content-security-policy"); // of the site, or its report-only twin
         (name.as_str().starts_with("content-") && !policy)
@@ -93,10 +93,9 @@ pub(crate) fn draw_over<B>(inner: Response<B>, mut drawn: Response<B>) -> Respon
             last.clone().filter(|name| !of_the_body(name)).map(|name| (name, value))
         })
         .collect();
-    add_missing(drawn.headers_mut(), kept);
-    let own = std::mem::replace(drawn.extensions_mut(), inner.extensions);
-    drawn.extensions_mut().extend(own);
-    drawn
+    add_missing(response.headers_mut(), kept);
+    let own = std::mem::replace(response.extensions_mut(), inner.extensions);
+    response.extensions_mut().extend(own);
 }
 
 /// Adds headers that are not there yet: name by name, cookies by the cookie's name.

@@ -113,10 +113,12 @@ where
                     this.state.set(State::Calling { inner, granted: Some(granted) });
                 }
                 StateProjection::Calling { inner, granted } => {
-                    break inner.poll(cx).map_ok(|response| {
+                    let mut answer = inner.poll(cx);
+                    if let Poll::Ready(Ok(response)) = &mut answer {
                         let granted = granted.take().expect(POLLED_AGAIN);
-                        finish(this.layer, response, granted, this.asked, this.watch.as_deref())
-                    });
+                        finish(this.layer, response, granted, this.asked, this.watch.as_deref());
+                    }
+                    break answer;
                 }
             }
         };
@@ -135,17 +137,16 @@ const POLLED_AGAIN: &str = "a future must not be polled after it is ready";
 /// Completes the response of the inner service, which wins over what the grant has to add.
 fn finish<A, R, B>(
     layer: &AuthenticateLayer<A, R>,
-    mut response: Response<B>,
+    response: &mut Response<B>,
     granted: Granted<()>,
     asked: &Asked,
     watch: Option<&Watch>,
-) -> Response<B>
-where
+) where
     A: Authenticator,
     R: Respond<B>,
 {
     if let Some(undrawn) = response.extensions_mut().remove::<Undrawn>() {
-        response = layer.reject_inner(undrawn, response, &granted, asked, watch);
+        layer.reject_inner(undrawn, response, &granted, asked, watch);
     } else if response.status() == StatusCode::UNAUTHORIZED
         && !response.headers().contains_key(header::WWW_AUTHENTICATE)
     {
@@ -170,7 +171,6 @@ where
             None => drop(extensions.insert(PassedOver(granted.passed_over))),
         }
     }
-    response
 }
 
 impl<S, A, R, B> fmt::Debug for ResponseFuture<S, A, R, B>

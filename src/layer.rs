@@ -183,12 +183,11 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     pub(crate) fn reject_inner<B>(
         &self,
         undrawn: Undrawn,
-        inner: http::Response<B>,
+        response: &mut http::Response<B>,
         granted: &Granted<()>,
         asked: &Asked,
         watch: Option<&Watch>,
-    ) -> http::Response<B>
-    where
+    ) where
         R: Respond<B>,
     {
         let mut rejection = undrawn.rejection.found_by_all(granted.schemes());
@@ -200,7 +199,7 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         } else {
             Draft::Unchallenged
         };
-        let (mut response, mut logging, mut waiting) = (inner, undrawn.logging, undrawn.waiting);
+        let (mut logging, mut waiting) = (undrawn.logging, undrawn.waiting);
         if draft > undrawn.draft {
             if rejection.id().is_none() {
                 self.hooks.identify(&mut rejection, watch);
@@ -209,7 +208,7 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
             }
             let mut drawn = self.draw(&rejection, &mut challenges, asked);
             drawn.extensions_mut().insert(rejection.clone());
-            response = draw_over(response, drawn);
+            draw_over(response, drawn);
         }
         let draft = draft.max(undrawn.draft);
         match watch {
@@ -227,7 +226,6 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         if draft < Draft::Final {
             response.extensions_mut().insert(Undrawn { rejection, draft, logging, waiting });
         }
-        response
     }
 
     /// Returns what a bare 401 of the inner service lacks.
