@@ -33,7 +33,7 @@ pub(crate) enum Value<'a> {
 /// Calls `member` with each member of the object that `text` is, in order.
 pub(crate) fn object<'a>(text: &'a str, mut member: impl FnMut(&str, Value<'a>)) -> Result<(), JsonFlaw> {
     let mut scan = Scan { text, bytes: text.as_bytes(), at: 0 };
-    scan.blank();
+    scan.next();
     scan.members(DEEPEST, &mut member)?;
     scan.end()
 }
@@ -56,9 +56,13 @@ impl<'a> Scan<'a> {
         self.bytes.get(self.at).copied().unwrap_or(0)
     }
 
-    fn blank(&mut self) {
-        while matches!(self.peek(), b' ' | b'\t' | b'\n' | b'\r') {
-            self.at += 1;
+    /// Skips blanks, and returns what comes next.
+    fn next(&mut self) -> u8 {
+        loop {
+            match self.peek() {
+                b' ' | b'\t' | b'\n' | b'\r' => self.at += 1,
+                byte => return byte,
+            }
         }
     }
 
@@ -71,31 +75,28 @@ impl<'a> Scan<'a> {
     }
 
     fn end(&mut self) -> Result<(), JsonFlaw> {
-        self.blank();
+        self.next();
         if self.at == self.bytes.len() { Ok(()) } else { Err(JsonFlaw::Malformed) }
     }
 
     fn members(&mut self, depth: usize, member: &mut dyn FnMut(&str, Value<'a>)) -> Result<(), JsonFlaw> {
         self.take(b'{')?;
-        self.blank();
-        if self.peek() == b'}' {
+        if self.next() == b'}' {
             self.at += 1;
             return Ok(());
         }
         let mut names = Names::new();
         loop {
             let name = self.text()?;
-            self.blank();
+            self.next();
             self.take(b':')?;
-            self.blank();
             let value = self.value(depth)?;
             member(&name, value);
             names.add(name)?;
-            self.blank();
-            match self.peek() {
+            match self.next() {
                 b',' => {
                     self.at += 1;
-                    self.blank();
+                    self.next();
                 }
                 b'}' => {
                     self.at += 1;
@@ -108,20 +109,15 @@ impl<'a> Scan<'a> {
 
     fn items(&mut self, depth: usize, item: &mut dyn FnMut(Value<'a>)) -> Result<(), JsonFlaw> {
         self.take(b'[')?;
-        self.blank();
-        if self.peek() == b']' {
+        if self.next() == b']' {
             self.at += 1;
             return Ok(());
         }
         loop {
             let value = self.value(depth)?;
             item(value);
-            self.blank();
-            match self.peek() {
-                b',' => {
-                    self.at += 1;
-                    self.blank();
-                }
+            match self.next() {
+                b',' => self.at += 1,
                 b']' => {
                     self.at += 1;
                     return Ok(());
@@ -132,8 +128,9 @@ impl<'a> Scan<'a> {
     }
 
     fn value(&mut self, depth: usize) -> Result<Value<'a>, JsonFlaw> {
+        let first = self.next();
         let start = self.at;
-        match self.peek() {
+        match first {
             b'"' => self.text().map(Value::Text),
             b'{' => {
                 let depth = depth.checked_sub(1).ok_or(JsonFlaw::Malformed)?;
