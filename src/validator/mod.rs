@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use crate::{Details, Inspection, Observe, Rejection};
 
+#[cfg(any(feature = "jwt", feature = "session"))]
+pub(crate) mod base64url;
 pub(crate) mod digest;
 mod entropy;
 mod from_service;

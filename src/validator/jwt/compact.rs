@@ -1,7 +1,7 @@
 //! The compact form of RFC 7515 §7.1: three parts, two dots, base64url without padding.
 
-use super::base64url;
 use super::json::JsonFlaw;
+use crate::validator::base64url;
 use crate::{Reason, Rejection};
 
 /// The parts of a token, not yet decoded.

@@ -2,7 +2,6 @@
 
 mod algorithm;
 mod backend;
-mod base64url;
 mod builder;
 mod cache;
 mod compact;

@@ -3,7 +3,10 @@ use std::{fmt, str::FromStr};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
-use crate::{Rejection, validator::digest};
+use crate::{
+    Rejection,
+    validator::{base64url, digest},
+};
 
 /// The secret that a session's cookie holds: 256 bit from the operating system, in base64url. `Debug` does not show it.
 ///
@@ -18,8 +21,6 @@ use crate::{Rejection, validator::digest};
 pub struct SessionId(Zeroizing<[u8; LEN]>);
 
 const LEN: usize = 32;
-/// Of 32 bytes in base64url.
-const TEXT_LEN: usize = 43;
 
 impl SessionId {
     /// # Errors
@@ -99,9 +100,12 @@ impl FromStr for SessionKey {
 }
 
 fn decoded(text: &str) -> Option<[u8; LEN]> {
+    if base64url::decoded_len(text.len()) != LEN {
+        return None;
+    }
     let mut bytes = [0; LEN];
-    let is_whole = text.len() == TEXT_LEN && URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()? == LEN;
-    is_whole.then_some(bytes)
+    base64url::decode(text.as_bytes(), &mut bytes)?;
+    Some(bytes)
 }
 
 /// Text that is no [`SessionKey`].

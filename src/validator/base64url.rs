@@ -1,4 +1,4 @@
-//! base64url without padding (RFC 7515 §2), canonical: the many characters of each token are decoded eight at a time.
+//! base64url without padding (RFC 7515 §2), canonical: the characters of tokens and of sessions' ids are decoded eight at a time.
 
 /// The values of the 64 characters at each of four places; a character that is none has the highest bits set.
 static VALUES: [[u32; 256]; 4] = {
