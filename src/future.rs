@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The one box of a validated request: [`Service::Future`] needs a name, which the future of a validator has not.
-type Validation<I> = Pin<Box<dyn Future<Output = Result<Granted<I>, Rejection>> + Send>>;
+pub(crate) type Validation<I> = Pin<Box<dyn Future<Output = Result<Granted<I>, Rejection>> + Send>>;
 
 pin_project! {
     /// The future that [`Authenticate`](crate::Authenticate) returns.
@@ -29,17 +29,17 @@ pin_project! {
         S: Service<Request<B>>,
         A: Authenticator,
     {
-        layer: Arc<AuthenticateLayer<A, R>>,
-        asked: Asked,
-        watch: Option<Box<Watch>>,
+        pub(crate) layer: Arc<AuthenticateLayer<A, R>>,
+        pub(crate) asked: Asked,
+        pub(crate) watch: Option<Box<Watch>>,
         #[pin]
-        state: State<S, S::Future, A::Identity, B>,
+        pub(crate) state: State<S, S::Future, A::Identity, B>,
     }
 }
 
 pin_project! {
     #[project = StateProjection]
-    enum State<S, F, I, B> {
+    pub(crate) enum State<S, F, I, B> {
         Refused { rejection: Option<Rejection> },
         Validating { validation: Validation<I>, waiting: Option<(S, Request<B>)> },
         Calling { #[pin] inner: F, granted: Option<Granted<()>> },
@@ -59,18 +59,15 @@ where
     ) -> Self {
         Self { layer, asked, watch, state: State::Refused { rejection: Some(rejection) } }
     }
+}
 
-    pub(crate) fn validating(
-        layer: Arc<AuthenticateLayer<A, R>>,
-        asked: Asked,
-        watch: Option<Box<Watch>>,
-        credentials: A::Credentials,
-        waiting: (S, Request<B>),
-    ) -> Self {
-        let authenticator = Arc::clone(layer.authenticator());
-        let validation = Box::pin(async move { authenticator.validate(credentials).await });
-        Self { layer, asked, watch, state: State::Validating { validation, waiting: Some(waiting) } }
-    }
+/// Validates in a future of its own, which owns what it asks.
+pub(crate) fn validation<A: Authenticator, R>(
+    layer: &AuthenticateLayer<A, R>,
+    credentials: A::Credentials,
+) -> Validation<A::Identity> {
+    let authenticator = Arc::clone(layer.authenticator());
+    Box::pin(async move { authenticator.validate(credentials).await })
 }
 
 impl<S, A, R, ReqBody, ResBody> Future for ResponseFuture<S, A, R, ReqBody>

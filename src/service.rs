@@ -9,7 +9,11 @@ use std::{
 use http::{Request, Response};
 use tower_service::Service;
 
-use crate::{AuthenticateLayer, Authenticator, ResponseFuture, respond::Respond};
+use crate::{
+    AuthenticateLayer, Authenticator, Rejection, ResponseFuture,
+    future::{State, validation},
+    respond::Respond,
+};
 
 /// The service that [`AuthenticateLayer`] makes.
 ///
@@ -71,13 +75,16 @@ where
         let watch = layer.hooks().watch(&head);
         match layer.authenticator().extract(&mut head) {
             Ok(Some(credentials)) => {
+                let validation = validation(&layer, credentials);
                 // The service that is ready goes with the call, the clone stays.
                 let clone = self.inner.clone();
                 let ready = std::mem::replace(&mut self.inner, clone);
-                let request = Request::from_parts(head, body);
-                ResponseFuture::validating(layer, asked, watch, credentials, (ready, request))
+                let waiting = Some((ready, Request::from_parts(head, body)));
+                let state = State::Validating { validation, waiting };
+                // Put together here: a function that it went through would copy the request.
+                ResponseFuture { layer, asked, watch, state }
             }
-            Ok(None) => ResponseFuture::refused(layer, asked, watch, crate::Rejection::missing()),
+            Ok(None) => ResponseFuture::refused(layer, asked, watch, Rejection::missing()),
             Err(rejection) => ResponseFuture::refused(layer, asked, watch, rejection),
         }
     }
