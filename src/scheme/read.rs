@@ -114,3 +114,23 @@ fn mark_sensitive(head: &mut Parts, name: &HeaderName) {
         entry.into_iter().for_each(|value| value.set_sensitive(true));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_is_found_wherever_it_is_first() {
+        // Neighbours of the byte, and what a borrow between bytes would make of it.
+        for other in [b':', b'<', 0x3b ^ 0x80, 0xff, 0] {
+            for length in 0..40 {
+                let mut bytes = vec![other; length];
+                assert_eq!(position(&bytes, b';'), None, "{other} {length}");
+                for at in (0..length).rev() {
+                    bytes[at] = b';';
+                    assert_eq!(position(&bytes, b';'), Some(at), "{other} {at} of {length}");
+                }
+            }
+        }
+    }
+}
