@@ -5,10 +5,12 @@ mod support;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use support::session::{HOUR, Site, site};
+use support::session::{HOUR, MINUTE, Site, site};
 use tower_authn::{
-    AuthenticateLayer, ConfigurationWarning as Warning, Scheme as _, observe::Event, scheme::SessionCookie,
-    validator::session::Sessions,
+    AuthenticateLayer, ConfigurationWarning as Warning, Scheme as _,
+    observe::Event,
+    scheme::SessionCookie,
+    validator::session::{SessionId, Sessions},
 };
 
 fn warnings(cookie: SessionCookie) -> Vec<Warning> {
@@ -63,24 +65,68 @@ async fn sign_ins_rotations_and_sign_outs_make_events_that_name_the_key() {
     let (again, _) = site.sessions.create_in_place_of(&rotated.key(), "alice").await.unwrap();
     site.sessions.revoke(&again.key()).await.unwrap();
     site.sessions.revoke(&again.key()).await.unwrap(); // it is over: no event
-    site.sessions.create("bob").await.unwrap().1.into_header_value();
-    site.sessions.revoke_all("bob").await.unwrap();
     let told = told.lock().unwrap();
-    let (first, second, third) = (id.key(), rotated.key(), again.key());
+    let [first, second, third] = [&id, &rotated, &again].map(SessionId::key);
     assert_eq!(
-        told[..7],
+        told[..],
         [
             format!("session {first} begun"),
             format!("session {first} ended: replaced"),
             format!("session {second} begun"),
             format!("session {second} ended: replaced"),
+            format!("session {first} ended: replaced"), // for good: its grace is cut short
             format!("session {third} begun"),
             format!("session {third} ended: revoked"),
-            told[6].clone(), // bob's
         ]
     );
-    assert_eq!(told[7..], ["all sessions of somebody ended: 1"]);
     assert!(told.iter().all(|event| !event.contains(id.expose().as_str()) && !event.contains("alice")));
+}
+
+#[tokio::test]
+async fn each_session_that_ends_with_others_makes_an_event() {
+    let site = site().with(|sessions| sessions.at_most_per_subject(3));
+    let told = watched(&site);
+    let mut begun = Vec::new();
+    for _ in 0..4 {
+        site.hand.advance(MINUTE);
+        begun.push(site.sessions.create("alice").await.unwrap().0);
+    }
+    let keys: Vec<_> = begun.iter().map(SessionId::key).collect();
+    let evicted = [format!("session {} ended: revoked", keys[0]), format!("session {} begun", keys[3])];
+    assert_eq!(told.lock().unwrap()[3..], evicted, "what makes room ends before what takes it begins");
+
+    // By the id from before a rotation, which is told of twice.
+    let cookie = format!("__Host-session={}", &*begun[1].expose());
+    let new = site.sessions.rotate(&site.session(&cookie).await, "alice").await.unwrap().0.key();
+    told.lock().unwrap().clear();
+    assert!(site.sessions.revoke(&keys[1]).await.unwrap());
+    let pair = [keys[1], new].map(|key| format!("session {key} ended: revoked"));
+    assert_eq!(told.lock().unwrap()[..], pair);
+
+    told.lock().unwrap().clear();
+    assert_eq!(site.sessions.revoke_all("alice").await.unwrap(), 2);
+    assert_eq!(site.sessions.revoke_all("alice").await.unwrap(), 0);
+    let others = [keys[2], keys[3]].map(|key| format!("session {key} ended: revoked"));
+    assert_eq!(told.lock().unwrap()[..], others);
+}
+
+#[tokio::test]
+async fn a_rotation_to_another_subject_tells_what_it_makes_room_by() {
+    let site = site().with(|sessions| sessions.at_most_per_subject(1));
+    let (guest, admin) =
+        (site.sessions.create("guest").await.unwrap().0, site.sessions.create("admin").await.unwrap().0);
+    let told = watched(&site);
+    let cookie = format!("__Host-session={}", &*guest.expose());
+    let new = site.sessions.rotate(&site.session(&cookie).await, "admin").await.unwrap().0;
+    let [guest, admin, new] = [guest, admin, new].map(|id| id.key());
+    assert_eq!(
+        told.lock().unwrap()[..],
+        [
+            format!("session {guest} ended: replaced"),
+            format!("session {admin} ended: revoked"),
+            format!("session {new} begun"),
+        ]
+    );
 }
 
 #[cfg(feature = "metrics")]

@@ -27,7 +27,12 @@ impl Broken {
 }
 
 impl SessionStore<User> for Broken {
-    async fn create(&self, _: SessionKey, _: SessionRecord<User>, _: Limits) -> Result<bool, Rejection> {
+    async fn create(
+        &self,
+        _: SessionKey,
+        _: SessionRecord<User>,
+        _: Limits,
+    ) -> Result<Option<Vec<SessionKey>>, Rejection> {
         self.answer()
     }
 
@@ -45,15 +50,15 @@ impl SessionStore<User> for Broken {
         _: SessionKey,
         _: SessionRecord<User>,
         _: Limits,
-    ) -> Result<bool, Rejection> {
+    ) -> Result<Option<Vec<SessionKey>>, Rejection> {
         self.answer()
     }
 
-    async fn end(&self, _: &SessionKey, _: Reason, _: Limits) -> Result<bool, Rejection> {
+    async fn end(&self, _: &SessionKey, _: Reason, _: Limits) -> Result<Vec<SessionKey>, Rejection> {
         self.answer()
     }
 
-    async fn end_all(&self, _: &str, _: Limits) -> Result<usize, Rejection> {
+    async fn end_all(&self, _: &str, _: Limits) -> Result<Vec<SessionKey>, Rejection> {
         self.answer()
     }
 

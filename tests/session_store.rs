@@ -57,12 +57,24 @@ async fn listed<S: SessionStore<String>>(store: &S, subject: &str, limits: Limit
     keys
 }
 
+/// What ends when all sessions of a subject do.
+async fn ended<S: SessionStore<String>>(store: &S, subject: &str) -> Vec<SessionKey> {
+    let mut keys = store.end_all(subject, limits()).await.unwrap();
+    keys.sort();
+    keys
+}
+
 async fn fulfils_the_contract<S: SessionStore<String>>(store: S) {
-    let store = &store;
+    keeps_what_is_created(&store).await;
+    keeps_no_more_than_a_subject_may_have(&store).await;
+    ends_what_was_replaced_with_what_took_its_place(&store).await;
+}
+
+async fn keeps_what_is_created<S: SessionStore<String>>(store: &S) {
     // What is created is found, wholly, and never overwritten.
     assert_eq!(found(store, 1, limits()).await, Err(None));
-    assert!(store.create(key(1), of("alice"), limits()).await.unwrap());
-    assert!(!store.create(key(1), of("mallory"), limits()).await.unwrap());
+    assert_eq!(store.create(key(1), of("alice"), limits()).await.unwrap(), Some(vec![]));
+    assert_eq!(store.create(key(1), of("mallory"), limits()).await.unwrap(), None);
     assert_eq!(found(store, 1, limits()).await, Ok("alice".into()));
     let Some(Stored::Live(record)) = store.load(&key(1), limits()).await.unwrap() else {
         panic!("it is live")
@@ -81,30 +93,34 @@ async fn fulfils_the_contract<S: SessionStore<String>>(store: S) {
     assert_eq!(listed(store, "alice", later(50 * MINUTE)).await, [], "too old for the list");
 
     // A replaced one lives on for the grace, and is replaced once.
-    assert!(store.replace(&key(1), key(2), of("alice"), limits()).await.unwrap());
-    assert!(!store.replace(&key(1), key(3), of("alice"), limits()).await.unwrap());
-    assert!(!store.replace(&key(9), key(3), of("alice"), limits()).await.unwrap());
+    assert_eq!(store.replace(&key(1), key(2), of("alice"), limits()).await.unwrap(), Some(vec![]));
+    assert_eq!(store.replace(&key(1), key(3), of("alice"), limits()).await.unwrap(), None);
+    assert_eq!(store.replace(&key(9), key(3), of("alice"), limits()).await.unwrap(), None);
     assert_eq!(found(store, 3, limits()).await, Err(None));
     assert_eq!(found(store, 1, later(9 * Duration::from_secs(1))).await, Ok("alice".into()));
     assert_eq!(found(store, 1, later(10 * Duration::from_secs(1))).await, Err(Some(Reason::Replaced)));
     assert_eq!(listed(store, "alice", limits()).await, [key(2)]);
-    assert!(!store.replace(&key(2), key(3), of("alice"), later(31 * MINUTE)).await.unwrap(), "too old");
+    assert_eq!(
+        store.replace(&key(2), key(3), of("alice"), later(31 * MINUTE)).await.unwrap(),
+        None,
+        "too old"
+    );
 
     // What ended stays ended, with its reason.
-    assert!(store.end(&key(2), Reason::CredentialsChanged, limits()).await.unwrap());
-    assert!(!store.end(&key(2), Reason::Revoked, limits()).await.unwrap());
-    assert!(!store.end(&key(9), Reason::Revoked, limits()).await.unwrap());
+    assert_eq!(store.end(&key(2), Reason::CredentialsChanged, limits()).await.unwrap(), [key(2)]);
+    assert_eq!(store.end(&key(2), Reason::Revoked, limits()).await.unwrap(), []);
+    assert_eq!(store.end(&key(9), Reason::Revoked, limits()).await.unwrap(), []);
     assert_eq!(found(store, 2, limits()).await, Err(Some(Reason::CredentialsChanged)));
     assert_eq!(found(store, 9, limits()).await, Err(None), "of what is not known nothing is kept");
-    assert!(!store.create(key(2), of("alice"), limits()).await.unwrap());
+    assert_eq!(store.create(key(2), of("alice"), limits()).await.unwrap(), None);
 
     // All of one subject end, those being replaced as well; those of others do not.
     for (number, subject) in [(10, "bob"), (11, "bob"), (12, "b"), (13, "")] {
-        assert!(store.create(key(number), of(subject), limits()).await.unwrap());
+        assert_eq!(store.create(key(number), of(subject), limits()).await.unwrap(), Some(vec![]));
     }
-    assert!(store.replace(&key(11), key(14), of("bob"), limits()).await.unwrap());
+    assert_eq!(store.replace(&key(11), key(14), of("bob"), limits()).await.unwrap(), Some(vec![]));
     assert_eq!(listed(store, "bob", limits()).await, [key(10), key(14)]);
-    assert_eq!(store.end_all("bob", limits()).await.unwrap(), 3);
+    assert_eq!(ended(store, "bob").await, [key(10), key(11), key(14)]);
     for number in [10, 11, 14] {
         assert_eq!(found(store, number, limits()).await, Err(Some(Reason::Revoked)), "{number}");
     }
@@ -113,13 +129,17 @@ async fn fulfils_the_contract<S: SessionStore<String>>(store: S) {
         (vec![], vec![key(13)])
     );
     assert_eq!(found(store, 12, limits()).await, Ok("b".into()));
-    assert_eq!(store.end_all("nobody", limits()).await.unwrap(), 0);
+    assert_eq!(ended(store, "nobody").await, []);
+}
 
+async fn keeps_no_more_than_a_subject_may_have<S: SessionStore<String>>(store: &S) {
     // One more than a subject may have ends the oldest.
     for number in 20..25 {
         let mut record = of("carol");
         record.times.created += Duration::from_secs(number.into());
-        assert!(store.create(key(number), record, Limits { per_subject: 3, ..limits() }).await.unwrap());
+        let made_room =
+            store.create(key(number), record, Limits { per_subject: 3, ..limits() }).await.unwrap();
+        assert_eq!(made_room, Some(if number < 23 { vec![] } else { vec![key(number - 3)] }));
     }
     assert_eq!(listed(store, "carol", limits()).await, [key(22), key(23), key(24)]);
     assert_eq!(found(store, 20, limits()).await, Err(Some(Reason::Revoked)));
@@ -127,52 +147,63 @@ async fn fulfils_the_contract<S: SessionStore<String>>(store: S) {
     // One that takes another's place is none more, however often and whichever key is the lower one.
     let at_most = |per_subject| Limits { per_subject, ..limits() };
     for (first, names) in [(30, "dave"), (40, "erin")] {
-        assert!(store.create(key(first), of(names), at_most(2)).await.unwrap());
-        assert!(store.create(key(first + 9), of(names), at_most(2)).await.unwrap());
+        assert_eq!(store.create(key(first), of(names), at_most(2)).await.unwrap(), Some(vec![]));
+        assert_eq!(store.create(key(first + 9), of(names), at_most(2)).await.unwrap(), Some(vec![]));
         for (old, new) in [(first, first + 5), (first + 5, first + 3), (first + 3, first + 7)] {
-            assert!(store.replace(&key(old), key(new), of(names), at_most(2)).await.unwrap());
+            assert_eq!(
+                store.replace(&key(old), key(new), of(names), at_most(2)).await.unwrap(),
+                Some(vec![])
+            );
             assert_eq!(found(store, old, limits()).await, Ok(names.into()), "it lives on for the grace");
             assert_eq!(listed(store, names, limits()).await, [key(new), key(first + 9)]);
         }
-        assert_eq!(
-            store.end_all(names, limits()).await.unwrap(),
-            5,
-            "the four that were usable, and the other"
-        );
+        let all = [first, first + 3, first + 5, first + 7, first + 9].map(key);
+        assert_eq!(ended(store, names).await, all, "the four that were usable, and the other");
     }
 
-    // With a session ends the one whose place it took, and the one that took its place: one sign-in, one end.
-    for (end, reason) in [(60, Reason::Revoked), (61, Reason::Revoked), (62, Reason::Replaced)] {
-        let [first, second, third] = [end, end + 10, end + 20].map(key);
-        assert!(store.create(first, of("grace"), limits()).await.unwrap());
-        assert!(store.replace(&first, second, of("heidi"), limits()).await.unwrap());
-        assert!(store.replace(&second, third, of("grace"), limits()).await.unwrap());
-        let which = [first, second, third][usize::from(end - 60)];
-        assert!(store.end(&which, reason, limits()).await.unwrap());
-        for number in [end, end + 10, end + 20] {
-            assert_eq!(found(store, number, limits()).await, Err(Some(reason)), "{number}");
-        }
-        assert_eq!(listed(store, "grace", limits()).await, []);
-        assert_eq!(store.end_all("heidi", limits()).await.unwrap(), 0);
-    }
-    // Not if only the old one's credentials were changed, nor after the grace.
-    assert!(store.create(key(63), of("ivan"), limits()).await.unwrap());
-    assert!(store.replace(&key(63), key(64), of("ivan"), limits()).await.unwrap());
-    assert!(store.end(&key(63), Reason::CredentialsChanged, limits()).await.unwrap());
-    assert!(store.replace(&key(64), key(65), of("ivan"), limits()).await.unwrap());
-    assert!(!store.end(&key(64), Reason::Revoked, later(MINUTE)).await.unwrap());
-    assert_eq!(found(store, 65, limits()).await, Ok("ivan".into()));
+    // One that takes another's place under another subject, which has as many as it may have, ends that one's oldest.
+    assert_eq!(store.create(key(66), of("judy"), at_most(1)).await.unwrap(), Some(vec![]));
+    assert_eq!(store.create(key(67), of("kim"), at_most(1)).await.unwrap(), Some(vec![]));
+    assert_eq!(store.replace(&key(67), key(68), of("judy"), at_most(1)).await.unwrap(), Some(vec![key(66)]));
+    assert_eq!(found(store, 66, limits()).await, Err(Some(Reason::Revoked)));
 
     // What is too old by itself is not what one more ends somebody's live session for.
     for number in [50, 51] {
-        assert!(store.create(key(number), of("frank"), at_most(2)).await.unwrap());
+        assert_eq!(store.create(key(number), of("frank"), at_most(2)).await.unwrap(), Some(vec![]));
     }
     store.load(&key(50), later(20 * MINUTE)).await.unwrap();
     let mut record = of("frank");
     record.times = Times { created: later(35 * MINUTE).now, seen: later(35 * MINUTE).now };
     let limits_then = Limits { per_subject: 2, ..later(35 * MINUTE) };
-    assert!(store.create(key(52), record, limits_then).await.unwrap());
+    assert_eq!(store.create(key(52), record, limits_then).await.unwrap(), Some(vec![]));
     assert_eq!(listed(store, "frank", limits_then).await, [key(50), key(52)]);
+}
+
+async fn ends_what_was_replaced_with_what_took_its_place<S: SessionStore<String>>(store: &S) {
+    // With a session ends the one whose place it took, and the one that took its place: one sign-in, one end.
+    for (end, reason) in [(60, Reason::Revoked), (61, Reason::Revoked), (62, Reason::Replaced)] {
+        let [first, second, third] = [end, end + 10, end + 20].map(key);
+        assert_eq!(store.create(first, of("grace"), limits()).await.unwrap(), Some(vec![]));
+        assert_eq!(store.replace(&first, second, of("heidi"), limits()).await.unwrap(), Some(vec![]));
+        assert_eq!(store.replace(&second, third, of("grace"), limits()).await.unwrap(), Some(vec![]));
+        let which = [first, second, third][usize::from(end - 60)];
+        let mut ended_now = store.end(&which, reason, limits()).await.unwrap();
+        assert_eq!(ended_now[0], which, "what was asked for comes first");
+        ended_now.sort();
+        assert_eq!(ended_now, [first, second, third]);
+        for number in [end, end + 10, end + 20] {
+            assert_eq!(found(store, number, limits()).await, Err(Some(reason)), "{number}");
+        }
+        assert_eq!(listed(store, "grace", limits()).await, []);
+        assert_eq!(ended(store, "heidi").await, []);
+    }
+    // Not if only the old one's credentials were changed, nor after the grace.
+    assert_eq!(store.create(key(63), of("ivan"), limits()).await.unwrap(), Some(vec![]));
+    assert_eq!(store.replace(&key(63), key(64), of("ivan"), limits()).await.unwrap(), Some(vec![]));
+    assert_eq!(store.end(&key(63), Reason::CredentialsChanged, limits()).await.unwrap(), [key(63)]);
+    assert_eq!(store.replace(&key(64), key(65), of("ivan"), limits()).await.unwrap(), Some(vec![]));
+    assert_eq!(store.end(&key(64), Reason::Revoked, later(MINUTE)).await.unwrap(), []);
+    assert_eq!(found(store, 65, limits()).await, Ok("ivan".into()));
 }
 
 #[tokio::test]
@@ -216,7 +247,7 @@ async fn a_full_store_refuses_new_sessions_and_keeps_the_others() {
     assert_eq!(found(&store, 1, limits()).await, Ok("alice".into()));
     hand.advance(40 * MINUTE);
     // Of those that can be forgotten, the ones that would stand beside the new one are.
-    assert!(store.create(beside(1), of("carol"), later(40 * MINUTE)).await.unwrap());
+    assert_eq!(store.create(beside(1), of("carol"), later(40 * MINUTE)).await.unwrap(), Some(vec![]));
 }
 
 /// A key that the store in memory keeps beside another.
@@ -231,20 +262,25 @@ async fn a_full_store_forgets_what_signs_nobody_in_any_more() {
         [("ended", limits()), ("replaced", soon), ("idle", later(30 * MINUTE))];
     for (how, then) in make_dead {
         let store = MemorySessions::new(2);
-        assert!(store.create(key(1), of("alice"), limits()).await.unwrap());
+        assert_eq!(store.create(key(1), of("alice"), limits()).await.unwrap(), Some(vec![]));
         match how {
-            "ended" => assert!(store.end(&key(1), Reason::Revoked, limits()).await.unwrap()),
-            "replaced" => assert!(store.replace(&key(1), key(2), of("alice"), limits()).await.unwrap()),
+            "ended" => assert_eq!(store.end(&key(1), Reason::Revoked, limits()).await.unwrap(), [key(1)]),
+            "replaced" => {
+                assert_eq!(
+                    store.replace(&key(1), key(2), of("alice"), limits()).await.unwrap(),
+                    Some(vec![])
+                );
+            }
             _ => {}
         }
         if store.len() == 1 {
-            assert!(store.create(key(2), of("alice"), limits()).await.unwrap());
+            assert_eq!(store.create(key(2), of("alice"), limits()).await.unwrap(), Some(vec![]));
         }
         let is_known = |found| found != Err(None);
         assert!(is_known(found(&store, 1, then).await), "{how}: as long as there is room");
         let mut record = of("alice");
         record.times = Times { created: then.now, seen: then.now };
-        assert!(store.create(beside(1), record, then).await.unwrap(), "{how}");
+        assert_eq!(store.create(beside(1), record, then).await.unwrap(), Some(vec![]), "{how}");
         assert_eq!(found(&store, 1, then).await, Err(None), "{how}");
         assert_eq!(store.len(), 2, "{how}");
         store.end_all("alice", then).await.unwrap();
@@ -274,12 +310,14 @@ fn an_identity_may_use_the_store_while_it_is_dropped() {
                 SessionRecord { identity, subject: "nosy".into(), times: of("").times, version: None };
             support::now(store.create(key(number), record, Limits { per_subject: 3, ..then })).unwrap()
         };
-        assert!(create(1, limits()) && !create(1, limits()) && create(2, limits()));
-        assert!(create(3, limits()) && create(4, limits()));
+        assert!(
+            create(1, limits()).is_some() && create(1, limits()).is_none() && create(2, limits()).is_some()
+        );
+        assert!(create(3, limits()).is_some() && create(4, limits()).is_some());
         support::now(store.end(&key(2), Reason::Revoked, limits())).unwrap();
         support::now(store.end_all("nosy", limits())).unwrap();
-        assert!(create(5, limits()));
-        assert!(create(5, later(HOUR)), "the store was full of what can be forgotten");
+        assert!(create(5, limits()).is_some());
+        assert!(create(5, later(HOUR)).is_some(), "the store was full of what can be forgotten");
     });
     let drops: Vec<_> = std::iter::from_fn(|| dropped.recv_timeout(Duration::from_secs(20)).ok()).collect();
     assert_eq!(drops.len(), 6, "it waits for a lock that it holds");
@@ -330,7 +368,7 @@ fn a_runtime_without_time_is_tried_once() {
     let store = MemorySessions::default();
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
         for number in 0..5 {
-            assert!(store.create(key(number), of("alice"), limits()).await.unwrap());
+            assert_eq!(store.create(key(number), of("alice"), limits()).await.unwrap(), Some(vec![]));
             tokio::task::yield_now().await;
         }
     });

@@ -125,22 +125,16 @@ pub enum Event<'a> {
         /// What it is known by.
         key: &'a SessionKey,
     },
-    /// A session was ended, by whom or what the reason says (feature `session`). One that ends of age makes no event, nor does
-    /// one that makes room for its subject's next; the next request that brings it is refused for it.
+    /// A session was ended, by whom or what the reason says (feature `session`): one event for each, however many end at once. One
+    /// that ends of age makes no event; the next request that brings it is refused for it. One that was replaced, and is ended while
+    /// its old id can still be used, makes two.
     #[cfg(feature = "session")]
     #[non_exhaustive]
     SessionEnded {
         /// What it was known by.
         key: &'a SessionKey,
-        /// Revoked, replaced, or for changed credentials.
+        /// Revoked, also to make room for its subject's next; replaced, or for changed credentials.
         reason: Reason,
-    },
-    /// All sessions of somebody were ended (feature `session`).
-    #[cfg(feature = "session")]
-    #[non_exhaustive]
-    SessionsEnded {
-        /// How many there were.
-        sessions: usize,
     },
 }
 
@@ -178,8 +172,6 @@ impl fmt::Display for Event<'_> {
             Self::SessionBegun { key } => write!(f, "session {key} begun"),
             #[cfg(feature = "session")]
             Self::SessionEnded { key, reason } => write!(f, "session {key} ended: {reason}"),
-            #[cfg(feature = "session")]
-            Self::SessionsEnded { sessions } => write!(f, "all sessions of somebody ended: {sessions}"),
             Self::Accepted(decision)
             | Self::Refused(decision)
             | Self::Unavailable(decision)

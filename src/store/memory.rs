@@ -158,13 +158,15 @@ impl<I: Send + Sync + 'static> SessionStore<I> for MemorySessions<I> {
         key: SessionKey,
         record: SessionRecord<I>,
         limits: Limits,
-    ) -> Result<bool, Rejection> {
+    ) -> Result<Option<Vec<SessionKey>>, Rejection> {
         self.start_sweeper();
         let shared = &self.shared;
         shared.make_room(&key, limits)?;
         let mut removed = Vec::new();
-        let mut subjects = shared.subject(&record.subject);
-        Ok(shared.insert(&mut subjects, key, record, None, limits, &mut removed))
+        let subject = Arc::clone(&record.subject);
+        let mut subjects = shared.subject(&subject);
+        let is_new = shared.insert(&mut subjects, key, record, None, limits, &mut removed);
+        Ok(is_new.then(|| shared.end_oldest(&mut subjects, &subject, &key, limits, &mut removed)))
     }
 
     async fn load(&self, key: &SessionKey, limits: Limits) -> Result<Option<Stored<I>>, Rejection> {
@@ -191,17 +193,18 @@ impl<I: Send + Sync + 'static> SessionStore<I> for MemorySessions<I> {
         key: SessionKey,
         record: SessionRecord<I>,
         limits: Limits,
-    ) -> Result<bool, Rejection> {
+    ) -> Result<Option<Vec<SessionKey>>, Rejection> {
         let shared = &self.shared;
         shared.make_room(&key, limits)?;
         let mut removed = Vec::new();
-        let mut subjects = shared.subject(&record.subject);
+        let subject = Arc::clone(&record.subject);
+        let mut subjects = shared.subject(&subject);
         if shared.session(&key).contains_key(&key) {
-            return Ok(false);
+            return Ok(None);
         }
         {
             let mut sessions = shared.session(old);
-            let Some(entry) = sessions.get_mut(old) else { return Ok(false) };
+            let Some(entry) = sessions.get_mut(old) else { return Ok(None) };
             match &entry.state {
                 State::Live(record) if limits.ended(record.times).is_none() => {
                     let until = limits.now.checked_add(limits.grace);
@@ -209,10 +212,9 @@ impl<I: Send + Sync + 'static> SessionStore<I> for MemorySessions<I> {
                     entry.forget_at = until.and_then(|until| until.checked_add(limits.remember));
                     entry.links[NEXT] = Some(Box::new(key));
                 }
-                _ => return Ok(false),
+                _ => return Ok(None),
             }
         }
-        let subject = Arc::clone(&record.subject);
         let mut is_new = shared.insert(&mut subjects, key, record, Some(old), limits, &mut removed);
         // Under another subject it may have been signed out since, when there was no new one yet to end.
         let was_revoked = |entry: &Entry<I>| matches!(entry.state, State::Ended(Reason::Revoked));
@@ -221,28 +223,35 @@ impl<I: Send + Sync + 'static> SessionStore<I> for MemorySessions<I> {
             shared.end(&key, Reason::Revoked, limits, &mut removed);
             is_new = false;
         }
-        Ok(is_new)
+        Ok(is_new.then(|| shared.end_oldest(&mut subjects, &subject, &key, limits, &mut removed)))
     }
 
-    async fn end(&self, key: &SessionKey, reason: Reason, limits: Limits) -> Result<bool, Rejection> {
-        let Some(links) = self.shared.end_one(key, reason, limits) else { return Ok(false) };
+    async fn end(
+        &self,
+        key: &SessionKey,
+        reason: Reason,
+        limits: Limits,
+    ) -> Result<Vec<SessionKey>, Rejection> {
+        let Some(links) = self.shared.end_one(key, reason, limits) else { return Ok(Vec::new()) };
+        let mut ended = vec![*key];
         if reason != Reason::CredentialsChanged {
-            for (towards, link) in links.into_iter().enumerate() {
-                let mut linked = link;
+            for (towards, mut linked) in links.into_iter().enumerate() {
                 while let Some(key) = linked {
-                    linked =
-                        self.shared.end_one(&key, reason, limits).and_then(|mut links| links[towards].take());
+                    let Some(mut links) = self.shared.end_one(&key, reason, limits) else { break };
+                    ended.push(*key);
+                    linked = links[towards].take();
                 }
             }
         }
-        Ok(true)
+        Ok(ended)
     }
 
-    async fn end_all(&self, subject: &str, limits: Limits) -> Result<usize, Rejection> {
+    async fn end_all(&self, subject: &str, limits: Limits) -> Result<Vec<SessionKey>, Rejection> {
         let mut removed = Vec::new();
         let mut subjects = self.shared.subject(subject);
-        let keys = subjects.remove(subject).unwrap_or_default();
-        Ok(keys.iter().filter_map(|key| self.shared.end(key, Reason::Revoked, limits, &mut removed)).count())
+        let mut keys = subjects.remove(subject).unwrap_or_default();
+        keys.retain(|key| self.shared.end(key, Reason::Revoked, limits, &mut removed).is_some());
+        Ok(keys)
     }
 
     async fn list(&self, subject: &str, limits: Limits) -> Result<Vec<SessionInfo>, Rejection> {
@@ -316,23 +325,23 @@ impl<I> Shared<I> {
             sessions.insert(key, Entry { state: State::Live(record), forget_at, links });
         }
         self.len.fetch_add(1, Ordering::Relaxed);
-        let keys = subjects.entry(subject).or_default();
-        keys.push(key);
-        if keys.len() > limits.per_subject {
-            self.end_oldest(keys, &key, limits, removed);
-        }
+        subjects.entry(subject).or_default().push(key);
         true
     }
 
-    /// Ends as many of a subject's live sessions as there are too many beside a new one. What was replaced counts no more,
-    /// and what is too old by itself never did.
+    /// Ends as many of a subject's live sessions as there are too many beside a new one, and returns these. What was replaced
+    /// counts no more, and what is too old by itself never did.
     fn end_oldest(
         &self,
-        keys: &mut Vec<SessionKey>,
+        subjects: &mut Subjects,
+        subject: &str,
         new: &SessionKey,
         limits: Limits,
         removed: &mut Vec<State<I>>,
-    ) {
+    ) -> Vec<SessionKey> {
+        let Some(keys) = subjects.get_mut(subject).filter(|keys| keys.len() > limits.per_subject) else {
+            return Vec::new();
+        };
         let mut live = Vec::new();
         let mut over = Vec::new();
         for key in keys.iter().filter(|key| *key != new) {
@@ -345,12 +354,14 @@ impl<I> Shared<I> {
             }
         }
         live.sort_by_key(|(created, _)| *created);
-        let too_many = (live.len() + 1).saturating_sub(limits.per_subject);
-        let oldest = live.into_iter().take(too_many).map(|(_, key)| (key, Reason::Revoked));
-        for (key, reason) in oldest.chain(over.into_iter().map(|key| (key, Reason::Replaced))) {
-            keys.retain(|known| *known != key);
-            self.end(&key, reason, limits, removed);
+        live.truncate((live.len() + 1).saturating_sub(limits.per_subject));
+        let mut oldest: Vec<_> = live.into_iter().map(|(_, key)| key).collect();
+        keys.retain(|key| !oldest.contains(key) && !over.contains(key));
+        for key in over {
+            self.end(&key, Reason::Replaced, limits, removed);
         }
+        oldest.retain(|key| self.end(key, Reason::Revoked, limits, removed).is_some());
+        oldest
     }
 
     /// Ends a session, and makes its subject forget it; if it could still be used, returns what it is linked with.

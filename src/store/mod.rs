@@ -27,6 +27,7 @@ pub use redis::RedisStore;
 /// - It answers in bounded time, or fails: the client then sees 503, and no cookie is expired. `?` on any error does that.
 /// - A call that is dropped before it is ready has happened wholly or not at all.
 /// - After [`Limits::forget_at`] it may forget a session, and should.
+/// - It returns the keys of all sessions that a call ended: of those that signed somebody in until then.
 ///
 /// `I` is the app's identity; a store that writes it down asks for `serde`.
 ///
@@ -40,9 +41,10 @@ pub use redis::RedisStore;
 /// struct Everything(Mutex<HashMap<SessionKey, Stored<String>>>);
 ///
 /// impl SessionStore<String> for Everything {
-///     async fn create(&self, key: SessionKey, record: SessionRecord<String>, _: Limits) -> Result<bool, Rejection> {
+///     async fn create(&self, key: SessionKey, record: SessionRecord<String>, _: Limits) -> Result<Option<Vec<SessionKey>>, Rejection> {
 ///         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-///         Ok(!all.contains_key(&key) && all.insert(key, Stored::Live(record)).is_none())
+///         let is_new = !all.contains_key(&key) && all.insert(key, Stored::Live(record)).is_none();
+///         Ok(is_new.then(Vec::new))
 ///     }
 ///
 ///     async fn load(&self, key: &SessionKey, limits: Limits) -> Result<Option<Stored<String>>, Rejection> {
@@ -54,27 +56,27 @@ pub use redis::RedisStore;
 ///         Ok(found)
 ///     }
 ///
-///     async fn replace(&self, old: &SessionKey, key: SessionKey, record: SessionRecord<String>, limits: Limits) -> Result<bool, Rejection> {
-///         Ok(self.end(old, Reason::Replaced, limits).await? && self.create(key, record, limits).await?)
+///     async fn replace(&self, old: &SessionKey, key: SessionKey, record: SessionRecord<String>, limits: Limits) -> Result<Option<Vec<SessionKey>>, Rejection> {
+///         if self.end(old, Reason::Replaced, limits).await?.is_empty() {
+///             return Ok(None);
+///         }
+///         self.create(key, record, limits).await
 ///     }
 ///
-///     async fn end(&self, key: &SessionKey, reason: Reason, limits: Limits) -> Result<bool, Rejection> {
+///     async fn end(&self, key: &SessionKey, reason: Reason, limits: Limits) -> Result<Vec<SessionKey>, Rejection> {
 ///         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-///         match all.get_mut(key) {
-///             Some(stored @ Stored::Live(_)) => {
-///                 let before = std::mem::replace(stored, Stored::Ended(reason));
-///                 Ok(matches!(before, Stored::Live(record) if limits.ended(record.times).is_none()))
-///             }
-///             _ => Ok(false),
-///         }
+///         let Some(stored @ Stored::Live(_)) = all.get_mut(key) else { return Ok(Vec::new()) };
+///         let before = std::mem::replace(stored, Stored::Ended(reason));
+///         let was_live = matches!(before, Stored::Live(record) if limits.ended(record.times).is_none());
+///         Ok(was_live.then_some(*key).into_iter().collect())
 ///     }
 ///
-///     async fn end_all(&self, subject: &str, limits: Limits) -> Result<usize, Rejection> {
-///         let sessions = self.list(subject, limits).await?;
-///         for session in &sessions {
-///             self.end(&session.key, Reason::Revoked, limits).await?;
+///     async fn end_all(&self, subject: &str, limits: Limits) -> Result<Vec<SessionKey>, Rejection> {
+///         let mut ended = Vec::new();
+///         for session in self.list(subject, limits).await? {
+///             ended.extend(self.end(&session.key, Reason::Revoked, limits).await?);
 ///         }
-///         Ok(sessions.len())
+///         Ok(ended)
 ///     }
 ///
 ///     async fn list(&self, subject: &str, limits: Limits) -> Result<Vec<SessionInfo>, Rejection> {
@@ -95,7 +97,8 @@ pub use redis::RedisStore;
     note = "`RedisStore` keeps identities that are `serde::Serialize` and `serde::Deserialize`"
 )]
 pub trait SessionStore<I>: Send + Sync + 'static {
-    /// Adds a session; `false` if there is one under this key, which then stays as it is.
+    /// Adds a session; `None` if there is one under this key, which then stays as it is. Ends the subject's oldest ones with
+    /// [`Reason::Revoked`] where it has more than [`Limits::per_subject`] by then, and returns these.
     ///
     /// # Errors
     ///
@@ -105,7 +108,7 @@ pub trait SessionStore<I>: Send + Sync + 'static {
         key: SessionKey,
         record: SessionRecord<I>,
         limits: Limits,
-    ) -> impl Future<Output = Result<bool, Rejection>> + Send;
+    ) -> impl Future<Output = Result<Option<Vec<SessionKey>>, Rejection>> + Send;
 
     /// Returns a session as it was before this use, and writes down that it was used, if
     /// [`Limits::must_touch`] says so. Of a key that is not known nothing is kept.
@@ -115,30 +118,34 @@ pub trait SessionStore<I>: Send + Sync + 'static {
         limits: Limits,
     ) -> impl Future<Output = Result<Option<Stored<I>>, Rejection>> + Send;
 
-    /// Adds a session in place of another; `false`, and nothing happens, if the other is no longer live or was replaced
-    /// before. The other stays as it is for [`Limits::grace`], and ends then with [`Reason::Replaced`].
+    /// Adds a session in place of another; `None`, and nothing happens, if the other is no longer live or was replaced
+    /// before. The other stays as it is for [`Limits::grace`], and ends then with [`Reason::Replaced`]. Returns what
+    /// [`create`](Self::create) does: the other is not among these.
     fn replace(
         &self,
         old: &SessionKey,
         key: SessionKey,
         record: SessionRecord<I>,
         limits: Limits,
-    ) -> impl Future<Output = Result<bool, Rejection>> + Send;
+    ) -> impl Future<Output = Result<Option<Vec<SessionKey>>, Rejection>> + Send;
 
-    /// Ends a session; `false` if it was not live.
+    /// Ends a session, and returns it; nothing if it was not live.
     ///
     /// As long as both can be used, one that took another's place and that other are one: unless the reason is
-    /// [`Reason::CredentialsChanged`], they end together.
+    /// [`Reason::CredentialsChanged`], they end together, and all of them are returned.
     fn end(
         &self,
         key: &SessionKey,
         reason: Reason,
         limits: Limits,
-    ) -> impl Future<Output = Result<bool, Rejection>> + Send;
+    ) -> impl Future<Output = Result<Vec<SessionKey>, Rejection>> + Send;
 
-    /// Ends all sessions of a subject with [`Reason::Revoked`], also those that are being replaced. Returns how many there were.
-    fn end_all(&self, subject: &str, limits: Limits)
-    -> impl Future<Output = Result<usize, Rejection>> + Send;
+    /// Ends all sessions of a subject with [`Reason::Revoked`], also those that are being replaced, and returns them.
+    fn end_all(
+        &self,
+        subject: &str,
+        limits: Limits,
+    ) -> impl Future<Output = Result<Vec<SessionKey>, Rejection>> + Send;
 
     /// Returns the live sessions of a subject, in any order.
     fn list(
@@ -162,7 +169,7 @@ where
         key: SessionKey,
         record: SessionRecord<I>,
         limits: Limits,
-    ) -> impl Future<Output = Result<bool, Rejection>> + Send {
+    ) -> impl Future<Output = Result<Option<Vec<SessionKey>>, Rejection>> + Send {
         S::create(self, key, record, limits)
     }
 
@@ -180,7 +187,7 @@ where
         key: SessionKey,
         record: SessionRecord<I>,
         limits: Limits,
-    ) -> impl Future<Output = Result<bool, Rejection>> + Send {
+    ) -> impl Future<Output = Result<Option<Vec<SessionKey>>, Rejection>> + Send {
         S::replace(self, old, key, record, limits)
     }
 
@@ -189,7 +196,7 @@ where
         key: &SessionKey,
         reason: Reason,
         limits: Limits,
-    ) -> impl Future<Output = Result<bool, Rejection>> + Send {
+    ) -> impl Future<Output = Result<Vec<SessionKey>, Rejection>> + Send {
         S::end(self, key, reason, limits)
     }
 
@@ -197,7 +204,7 @@ where
         &self,
         subject: &str,
         limits: Limits,
-    ) -> impl Future<Output = Result<usize, Rejection>> + Send {
+    ) -> impl Future<Output = Result<Vec<SessionKey>, Rejection>> + Send {
         S::end_all(self, subject, limits)
     }
 

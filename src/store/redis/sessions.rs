@@ -45,7 +45,7 @@ local function finish(key, why)
   return is_young(s[1], s[2])
 end
 local function make_room(index, new)
-  local live = {}
+  local live, ended = {}, {}
   for _, member in ipairs(redis.call('ZRANGE', index, 0, -1)) do
     local s = redis.call('HMGET', prefix .. member, 'c', 's', 'r')
     if not s[1] then
@@ -56,8 +56,13 @@ local function make_room(index, new)
       table.insert(live, member)
     end
   end
-  for oldest = 1, #live + 1 - most do finish(prefix .. live[oldest], 'revoked') end
+  for oldest = 1, #live + 1 - most do
+    finish(prefix .. live[oldest], 'revoked')
+    table.insert(ended, live[oldest])
+  end
+  return ended
 end
+-- Returns what had to make room.
 local function add(key, index, member, created, seen, subject, identity, version)
   redis.call('HSET', key, 'c', created, 's', seen, 'u', subject, 'x', index, 'i', identity)
   if version ~= '' then redis.call('HSET', key, 'v', version) end
@@ -68,7 +73,7 @@ local function add(key, index, member, created, seen, subject, identity, version
   end
   redis.call('ZADD', index, created, member)
   keep_index(index, absolute + remember)
-  if redis.call('ZCARD', index) > most then make_room(index, member) end
+  return redis.call('ZCARD', index) > most and make_room(index, member) or {}
 end
 ";
 
@@ -78,9 +83,8 @@ fn script(own: &str) -> Script {
 
 static CREATE: LazyScript = LazyScript::new(|| {
     script(
-        "if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-         add(KEYS[1], KEYS[2], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14])
-         return 1",
+        "if redis.call('EXISTS', KEYS[1]) == 1 then return false end
+         return add(KEYS[1], KEYS[2], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14])",
     )
 });
 
@@ -106,40 +110,42 @@ static LOAD: LazyScript = LazyScript::new(|| {
 static REPLACE: LazyScript = LazyScript::new(|| {
     script(
         "local s = redis.call('HMGET', KEYS[3], 'c', 's', 'r')
-         if s[3] or not is_young(s[1], s[2]) or redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+         if s[3] or not is_young(s[1], s[2]) or redis.call('EXISTS', KEYS[1]) == 1 then return false end
          redis.call('HSET', KEYS[3], 'r', whole(now + grace), 'n', ARGV[9])
          redis.call('PEXPIRE', KEYS[3], whole(math.max(grace + remember, 1)))
          redis.call('HSET', KEYS[1], 'b', string.sub(KEYS[3], #prefix + 1))
-         add(KEYS[1], KEYS[2], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14])
-         return 1",
+         return add(KEYS[1], KEYS[2], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14])",
     )
 });
 
 static END: LazyScript = LazyScript::new(|| {
     script(
         "local why = ARGV[9]
+         local ended = {string.sub(KEYS[1], #prefix + 1)}
          local function walk(member, link)
            while member do
              local key = prefix .. member
-             member = redis.call('HGET', key, link)
+             local linked = redis.call('HGET', key, link)
              if not finish(key, why) then return end
+             table.insert(ended, member)
+             member = linked
            end
          end
          local links = redis.call('HMGET', KEYS[1], 'b', 'n')
-         if not finish(KEYS[1], why) then return 0 end
+         if not finish(KEYS[1], why) then return {} end
          if why ~= 'credentials_changed' then
            walk(links[1], 'b')
            walk(links[2], 'n')
          end
-         return 1",
+         return ended",
     )
 });
 
 static END_ALL: LazyScript = LazyScript::new(|| {
     script(
-        "local ended = 0
+        "local ended = {}
          for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-           if finish(prefix .. member, 'revoked') then ended = ended + 1 end
+           if finish(prefix .. member, 'revoked') then table.insert(ended, member) end
          end
          redis.call('DEL', KEYS[1])
          return ended",
@@ -167,10 +173,10 @@ where
         key: SessionKey,
         record: SessionRecord<I>,
         limits: Limits,
-    ) -> Result<bool, Rejection> {
+    ) -> Result<Option<Vec<SessionKey>>, Rejection> {
         let mut call = self.call(&CREATE, limits);
         self.add(&mut call, &key, &record)?;
-        self.run(&call).await
+        Ok(self.run::<Option<_>>(&call).await?.map(keys))
     }
 
     async fn load(&self, key: &SessionKey, limits: Limits) -> Result<Option<Stored<I>>, Rejection> {
@@ -186,23 +192,28 @@ where
         key: SessionKey,
         record: SessionRecord<I>,
         limits: Limits,
-    ) -> Result<bool, Rejection> {
+    ) -> Result<Option<Vec<SessionKey>>, Rejection> {
         let mut call = self.call(&REPLACE, limits);
         self.add(&mut call, &key, &record)?;
         call.key(self.session(old));
-        self.run(&call).await
+        Ok(self.run::<Option<_>>(&call).await?.map(keys))
     }
 
-    async fn end(&self, key: &SessionKey, reason: Reason, limits: Limits) -> Result<bool, Rejection> {
+    async fn end(
+        &self,
+        key: &SessionKey,
+        reason: Reason,
+        limits: Limits,
+    ) -> Result<Vec<SessionKey>, Rejection> {
         let mut call = self.call(&END, limits);
         call.key(self.session(key)).arg(reason.as_str());
-        self.run(&call).await
+        self.run(&call).await.map(keys)
     }
 
-    async fn end_all(&self, subject: &str, limits: Limits) -> Result<usize, Rejection> {
+    async fn end_all(&self, subject: &str, limits: Limits) -> Result<Vec<SessionKey>, Rejection> {
         let mut call = self.call(&END_ALL, limits);
         call.key(self.index(subject));
-        self.run(&call).await
+        self.run(&call).await.map(keys)
     }
 
     async fn list(&self, subject: &str, limits: Limits) -> Result<Vec<SessionInfo>, Rejection> {
@@ -281,6 +292,11 @@ fn read<I: DeserializeOwned>(fields: Vec<Option<Vec<u8>>>, limits: Limits) -> Op
         Some(SessionRecord { identity, subject, times, version })
     };
     Some(record().map_or(Stored::Unreadable, Stored::Live))
+}
+
+/// Reads the keys of what a script ended.
+fn keys(members: Vec<String>) -> Vec<SessionKey> {
+    members.into_iter().filter_map(|member| member.parse().ok()).collect()
 }
 
 fn reason_of(code: &[u8]) -> Reason {

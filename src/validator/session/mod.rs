@@ -239,12 +239,14 @@ where
         let limits = self.now();
         let record = self.record(identity, Times { created: limits.now, seen: limits.now }).await?;
         let id = SessionId::random()?;
-        if self.store.create(id.key(), record, limits).await? {
-            self.handed_out(id)
-        } else {
+        let Some(ended) = self.store.create(id.key(), record, limits).await? else {
             // By chance it does not happen: somebody chooses the numbers.
-            Err(Rejection::misconfigured("a new session's id was taken already: the randomness is broken"))
-        }
+            return Err(Rejection::misconfigured(
+                "a new session's id was taken already: the randomness is broken",
+            ));
+        };
+        self.tell_ended(&ended, Reason::Revoked);
+        self.handed_out(id)
     }
 
     /// Begins a session at a sign-in, and ends the one that the browser held before: an id from before the sign-in never works
@@ -279,12 +281,12 @@ where
         // What was changed since the request came in is not to be outlived by a session from before.
         let record = recorded(identity, times, session.record().version);
         let id = SessionId::random()?;
-        if self.store.replace(session.key(), id.key(), record, limits).await? {
-            self.observers.tell(&Event::SessionEnded { key: session.key(), reason: Reason::Replaced });
-            self.handed_out(id)
-        } else {
-            Err(Rejection::missing().with_reason(Reason::Replaced))
-        }
+        let Some(ended) = self.store.replace(session.key(), id.key(), record, limits).await? else {
+            return Err(Rejection::missing().with_reason(Reason::Replaced));
+        };
+        self.tell_ended(&[*session.key()], Reason::Replaced);
+        self.tell_ended(&ended, Reason::Revoked);
+        self.handed_out(id)
     }
 
     /// Ends a session; `false` if it was not live. Of a session that was just rotated, both ids end.
@@ -316,9 +318,9 @@ where
     ///
     /// The store is down: 503.
     pub async fn revoke_all(&self, whose: &(impl Subject + ?Sized)) -> Result<usize, Rejection> {
-        let sessions = self.store.end_all(&whose.subject(), self.now()).await?;
-        self.observers.tell(&Event::SessionsEnded { sessions });
-        Ok(sessions)
+        let ended = self.store.end_all(&whose.subject(), self.now()).await?;
+        self.tell_ended(&ended, Reason::Revoked);
+        Ok(ended.len())
     }
 
     /// Returns the live sessions of somebody, the latest sign-in first.
@@ -354,11 +356,17 @@ fn recorded<I: Subject>(identity: I, times: Times, version: Option<u64>) -> Sess
 
 impl<I: Send + Sync + 'static, S: SessionStore<I>> Sessions<I, S> {
     async fn end(&self, key: &SessionKey, reason: Reason) -> Result<bool, Rejection> {
-        let was_live = self.store.end(key, reason, self.now()).await?;
-        if was_live {
+        let ended = self.store.end(key, reason, self.now()).await?;
+        self.tell_ended(&ended, reason);
+        Ok(!ended.is_empty())
+    }
+}
+
+impl<I, S> Sessions<I, S> {
+    fn tell_ended(&self, keys: &[SessionKey], reason: Reason) {
+        for key in keys {
             self.observers.tell(&Event::SessionEnded { key, reason });
         }
-        Ok(was_live)
     }
 }
 
