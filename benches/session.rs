@@ -14,7 +14,7 @@ use tower_authn::{
     AuthenticateLayer, Scheme as _,
     respond::ProblemJson,
     scheme::SessionCookie,
-    store::{MemorySessions, SessionRecord, SessionStore as _, Times},
+    store::{Lifetime, MemorySessions, SessionRecord, SessionStore as _, Times},
     validator::session::{Limits, SessionKey, Sessions},
 };
 
@@ -42,7 +42,7 @@ fn asks(count: u32, id: Option<String>) -> Run {
         let record = SessionRecord {
             identity: Arc::new("somebody"),
             subject: format!("user {number}").into(),
-            times: Times { created: now_, seen: now_ },
+            times: Times { created: now_, seen: now_, lifetime: Lifetime::Ordinary },
             version: None,
         };
         let limits = Limits { now: now_, ..Limits::default() };

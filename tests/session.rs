@@ -59,8 +59,8 @@ fn a_cookie_is_removed_with_the_attributes_it_was_set_with() {
         "__Secure-session=; Path=/; Domain=example.com; Secure; SameSite=None; Max-Age=0",
     );
     is_written(
-        &cookie().over_plain_http_at("[::1]:80".parse().unwrap()).unwrap().kept_when_browser_closes(HOUR),
-        "session=x; Path=/; HttpOnly; SameSite=Lax; Max-Age=3600",
+        &cookie().over_plain_http_at("[::1]:80".parse().unwrap()).unwrap(),
+        "session=x; Path=/; HttpOnly; SameSite=Lax",
         "session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0",
     );
 }
@@ -80,6 +80,7 @@ fn what_is_no_value_of_a_cookie_is_not_set() {
         ["", "a b", "a;b", "a,b", "a\"b", "a\\b", "a\r\nSet-Cookie: x=y", "\u{e9}", &"a".repeat(4097)]
     {
         assert!(SessionCookie::new("web").set(value).is_err(), "{value:?}");
+        assert!(SessionCookie::new("web").set_for(HOUR, value).is_err(), "{value:?}");
     }
     assert!(SessionCookie::new("web").set(&"a".repeat(4096)).is_ok());
 }

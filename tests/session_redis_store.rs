@@ -12,7 +12,7 @@ use support::{
 use tower_authn::{
     Reason, Validator as _,
     scheme::{SessionCookie, SessionToken},
-    store::RedisStore,
+    store::{Lifetime, RedisStore},
     validator::session::{Session, SessionId, Sessions},
 };
 
@@ -81,9 +81,16 @@ async fn no_use_keeps_a_session_beyond_its_absolute_limit() {
 async fn a_record_that_cannot_be_read_ends_the_session() {
     let Some(redis) = Redis::up("unreadable") else { return };
     let site = sessions(&redis);
-    for (field, value) in
-        [("i", "garbage"), ("i", "7"), ("i", ""), ("s", "x"), ("c", "x"), ("v", "x"), ("u", "\u{1}")]
-    {
+    for (field, value) in [
+        ("i", "garbage"),
+        ("i", "7"),
+        ("i", ""),
+        ("s", "x"),
+        ("c", "x"),
+        ("v", "x"),
+        ("l", "x"),
+        ("u", "\u{1}"),
+    ] {
         redis.cli(&["FLUSHALL"]);
         let (id, _) = site.0.create("alice".to_owned()).await.unwrap();
         redis.cli(&["HSET", &redis.session_key(), field, value]);
@@ -187,6 +194,60 @@ async fn sessions_that_live_longer_are_revoked_with_those_that_do_not() {
     assert_eq!(site.0.list("alice").await.unwrap().len(), 1);
     assert_eq!(site.0.revoke_all("alice").await.unwrap(), 1);
     assert_eq!(who(&site, &long_id).await, Err(Reason::Revoked));
+}
+
+#[tokio::test]
+async fn redis_keeps_who_stays_signed_in_for_as_long_as_that_is() {
+    let Some(redis) = Redis::up("stay") else { return };
+    let mut site = sessions(&redis);
+    site.0 = site.0.touch_every(Duration::ZERO);
+    let left = |key: &str| -> u64 { redis.cli(&["PTTL", key]).parse().unwrap() };
+    let is_left = |key: &str, seconds: u64| {
+        let left = left(key);
+        assert!((seconds * 1000 - 20_000..=seconds * 1000).contains(&left), "{left}");
+    };
+    let (ordinary, _) = site.0.create("alice".to_owned()).await.unwrap();
+    let of_ordinary = redis.session_key();
+    let (stays, _) = site.0.stay_signed_in().create("alice".to_owned()).await.unwrap();
+    let of_stays = of_ordinary.replace(&ordinary.key().to_string(), &stays.key().to_string());
+    let index = redis.cli(&["KEYS", "*:subject:*"]);
+    let all_is_left = || {
+        is_left(&of_ordinary, (30 + 10) * 60);
+        is_left(&of_stays, 14 * 24 * 3600 + 10 * 60);
+        assert!(left(&index) >= left(&of_stays));
+    };
+    all_is_left();
+    // By uses, each is set anew.
+    for key in [&of_ordinary, &of_stays, &index] {
+        redis.cli(&["PEXPIRE", key, "60000"]);
+    }
+    for id in [&stays, &ordinary] {
+        assert_eq!(who(&site, id).await, Ok("alice".to_owned()));
+    }
+    all_is_left();
+    // Shorter times go for what exists, and Redis learns them by the next use.
+    site.0 = site.0.stay_signed_in_for(Duration::from_secs(3600));
+    assert_eq!(who(&site, &stays).await, Ok("alice".to_owned()));
+    is_left(&of_stays, 3600 + 10 * 60);
+}
+
+#[tokio::test]
+async fn a_record_without_a_lifetime_is_an_ordinary_session() {
+    let Some(redis) = Redis::up("lifetime") else { return };
+    let site = sessions(&redis);
+    let (id, _) = site.0.create("alice".to_owned()).await.unwrap();
+    let fields = || {
+        let mut fields: Vec<_> =
+            redis.cli(&["HKEYS", &redis.session_key()]).lines().map(str::to_owned).collect();
+        fields.sort();
+        fields
+    };
+    assert_eq!(fields(), ["c", "i", "s", "u", "x"], "as before there were others");
+    assert_eq!(session(&site, &id).await.unwrap().lifetime(), Lifetime::Ordinary);
+    redis.cli(&["FLUSHALL"]);
+    let (id, _) = site.0.stay_signed_in().create("alice".to_owned()).await.unwrap();
+    assert_eq!(fields(), ["c", "i", "l", "s", "u", "x"]);
+    assert_eq!(session(&site, &id).await.unwrap().lifetime(), Lifetime::StaySignedIn);
 }
 
 #[tokio::test]

@@ -11,12 +11,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use support::session::{HOUR, MINUTE};
+use support::session::{DAY, HOUR, MINUTE};
 use tower_authn::{
     Clock, Reason,
-    store::{MemorySessions, SessionRecord, SessionStore, Stored, Times},
+    store::{Lifetime, MemorySessions, SessionRecord, SessionStore, Stored, Times},
     validator::session::{Limits, SessionKey},
 };
+
+/// A minute before who stays signed in is so no longer.
+const NEARLY_OVER: Duration = Duration::from_secs((14 * 24 * 60 - 1) * 60);
 
 /// The moment at which the tests begin; Redis counts by its own clock how long is left.
 fn limits() -> Limits {
@@ -32,8 +35,18 @@ fn key(number: u8) -> SessionKey {
 }
 
 fn of(subject: &str) -> SessionRecord<String> {
-    let times = Times { created: limits().now, seen: limits().now };
+    let times = used_at(limits());
     SessionRecord { identity: Arc::new(subject.to_owned()), subject: subject.into(), times, version: Some(7) }
+}
+
+/// Of somebody who stays signed in.
+fn staying(subject: &str) -> SessionRecord<String> {
+    let times = Times { lifetime: Lifetime::StaySignedIn, ..of(subject).times };
+    SessionRecord { times, ..of(subject) }
+}
+
+fn used_at(Limits { now, .. }: Limits) -> Times {
+    Times { created: now, seen: now, lifetime: Lifetime::Ordinary }
 }
 
 /// What is found, in short.
@@ -68,6 +81,7 @@ async fn fulfils_the_contract<S: SessionStore<String>>(store: S) {
     keeps_what_is_created(&store).await;
     keeps_no_more_than_a_subject_may_have(&store).await;
     ends_what_was_replaced_with_what_took_its_place(&store).await;
+    tells_who_stays_signed_in(&store).await;
 }
 
 async fn keeps_what_is_created<S: SessionStore<String>>(store: &S) {
@@ -173,7 +187,7 @@ async fn keeps_no_more_than_a_subject_may_have<S: SessionStore<String>>(store: &
     }
     store.load(&key(50), later(20 * MINUTE)).await.unwrap();
     let mut record = of("frank");
-    record.times = Times { created: later(35 * MINUTE).now, seen: later(35 * MINUTE).now };
+    record.times = used_at(later(35 * MINUTE));
     let limits_then = Limits { per_subject: 2, ..later(35 * MINUTE) };
     assert_eq!(store.create(key(52), record, limits_then).await.unwrap(), Some(vec![]));
     assert_eq!(listed(store, "frank", limits_then).await, [key(50), key(52)]);
@@ -206,6 +220,46 @@ async fn ends_what_was_replaced_with_what_took_its_place<S: SessionStore<String>
     assert_eq!(found(store, 65, limits()).await, Ok("ivan".into()));
 }
 
+async fn tells_who_stays_signed_in<S: SessionStore<String>>(store: &S) {
+    let (ordinary, stays) = (key(100), key(101));
+    assert_eq!(store.create(ordinary, of("lena"), limits()).await.unwrap(), Some(vec![]));
+    assert_eq!(store.create(stays, staying("lena"), limits()).await.unwrap(), Some(vec![]));
+    for (key, lifetime) in [(ordinary, Lifetime::Ordinary), (stays, Lifetime::StaySignedIn)] {
+        let Some(Stored::Live(record)) = store.load(&key, limits()).await.unwrap() else {
+            panic!("it is live")
+        };
+        assert_eq!(record.times.lifetime, lifetime);
+        let listed = store.list("lena", limits()).await.unwrap();
+        assert_eq!(listed.iter().find(|info| info.key == key).unwrap().times.lifetime, lifetime);
+    }
+
+    // Each goes by its own limits, and by those of today.
+    assert_eq!(listed(store, "lena", limits()).await, [ordinary, stays]);
+    assert_eq!(listed(store, "lena", later(30 * MINUTE)).await, [stays]);
+    assert_eq!(listed(store, "lena", later(NEARLY_OVER)).await, [stays]);
+    assert_eq!(listed(store, "lena", later(14 * DAY)).await, []);
+    assert_eq!(listed(store, "lena", Limits { stay: DAY, ..later(DAY) }).await, []);
+
+    // A use is written down in the second week, and of one that is over by then it is not.
+    store.load(&stays, later(13 * DAY)).await.unwrap();
+    store.load(&ordinary, later(13 * DAY)).await.unwrap();
+    let seen = store.list("lena", later(13 * DAY)).await.unwrap();
+    assert_eq!((seen[0].key, seen[0].times.seen), (stays, later(13 * DAY).now));
+    assert_eq!(listed(store, "lena", later(30 * MINUTE)).await, [stays]);
+
+    // Only one that is not over is replaced, ended, or ended for another.
+    let replaced = store.replace(&ordinary, key(103), of("lena"), later(DAY)).await.unwrap();
+    assert_eq!(replaced, None);
+    assert_eq!(store.end(&ordinary, Reason::Revoked, later(DAY)).await.unwrap(), []);
+    let replaced = store.replace(&stays, key(104), staying("lena"), later(DAY)).await.unwrap();
+    assert_eq!(replaced, Some(vec![]));
+    assert_eq!(listed(store, "lena", later(NEARLY_OVER)).await, [key(104)]);
+    assert_eq!(store.create(key(105), of("lena"), later(DAY)).await.unwrap(), Some(vec![]));
+    let made_room = store.create(key(106), staying("lena"), Limits { per_subject: 1, ..later(DAY) }).await;
+    assert_eq!(made_room.unwrap(), Some(vec![key(104)]), "the other one is as old, and over");
+    assert_eq!(store.end(&key(106), Reason::Revoked, later(DAY)).await.unwrap(), [key(106)]);
+}
+
 #[tokio::test]
 async fn memory_fulfils_the_contract() {
     let (clock, _hand) = Clock::manual(limits().now);
@@ -234,6 +288,19 @@ async fn what_can_be_forgotten_is_removed_in_the_background() {
     tokio::time::sleep(2 * MINUTE).await;
     assert!(store.is_empty(), "{store:?}");
     assert_eq!(store.list("alice", limits()).await.unwrap(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stays_signed_in_is_not_forgotten_with_the_others() {
+    let (clock, hand) = Clock::manual(limits().now);
+    let store = MemorySessions::default().clock(clock);
+    store.create(key(1), of("alice"), limits()).await.unwrap();
+    store.create(key(2), staying("alice"), limits()).await.unwrap();
+    for (forward, kept) in [(14 * DAY, 1), (9 * MINUTE, 1), (MINUTE, 0)] {
+        hand.advance(forward);
+        tokio::time::sleep(2 * MINUTE).await;
+        assert_eq!(store.len(), kept, "{forward:?}");
+    }
 }
 
 #[tokio::test]
@@ -279,7 +346,7 @@ async fn a_full_store_forgets_what_signs_nobody_in_any_more() {
         let is_known = |found| found != Err(None);
         assert!(is_known(found(&store, 1, then).await), "{how}: as long as there is room");
         let mut record = of("alice");
-        record.times = Times { created: then.now, seen: then.now };
+        record.times = used_at(then);
         assert_eq!(store.create(beside(1), record, then).await.unwrap(), Some(vec![]), "{how}");
         assert_eq!(found(&store, 1, then).await, Err(None), "{how}");
         assert_eq!(store.len(), 2, "{how}");

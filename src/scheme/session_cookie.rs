@@ -37,6 +37,8 @@ pub struct SessionCookie {
 
 /// The longest token that is looked at, in bytes; browsers keep no longer cookie.
 const MAX_LEN: usize = 4096;
+/// 400 days, in seconds.
+const LONGEST: u64 = 400 * 24 * 60 * 60;
 
 impl SessionCookie {
     /// Makes the scheme.
@@ -67,18 +69,6 @@ impl SessionCookie {
     /// then signed out on the first page.
     pub fn same_site_strict(self) -> Self {
         self.with(|shape| shape.same_site = "Strict")
-    }
-
-    /// Lets the browser keep the cookie when it is closed, for so long, in whole seconds (`Max-Age`).
-    ///
-    /// The session does not live longer by that: it ends by its own limits, `Sessions::idle_limit` and `absolute_limit`, which want to
-    /// be as long.
-    ///
-    /// # Security
-    ///
-    /// Whoever uses the same browser next is signed in.
-    pub fn kept_when_browser_closes(self, max_age: Duration) -> Self {
-        self.with(|shape| shape.max_age = Some(max_age))
     }
 
     /// Lets the browser send the cookie with requests that other sites make (`SameSite=None`).
@@ -139,21 +129,39 @@ impl SessionCookie {
         }
     }
 
-    /// Returns the header that hands out a token.
+    /// Returns the header that hands out a token, which the browser forgets when it is closed.
     ///
     /// # Errors
     ///
     /// A token that is no value of a cookie (RFC 6265bis §4.1.1), or is empty or longer than 4,096 bytes.
     pub fn set(&self, token: &str) -> Result<SetCookie, CookieValueError> {
-        if !is_value(token.as_bytes()) {
-            return Err(CookieValueError(()));
-        }
-        let Rendered { name, attributes, .. } = &*self.rendered;
-        let max_age = self.shape.max_age.map(|max_age| format!("; Max-Age={}", max_age.as_secs()));
-        let text = format!("{name}={token}{attributes}{}", max_age.unwrap_or_default());
-        let mut value = HeaderValue::try_from(text).map_err(|_| CookieValueError(()))?;
-        value.set_sensitive(true);
-        Ok(SetCookie(value))
+        self.rendered.set(token, "")
+    }
+
+    /// Returns the header that hands out a token, which the browser keeps for so long, also when it is closed: `Max-Age`, in seconds,
+    /// rounded up, and 400 days at most, as browsers have it (RFC 6265bis §5.5). `Sessions::stay_signed_in` does it for sessions.
+    ///
+    /// The token is not to count for longer than that: it is for its validator to see to it, whatever the browser keeps.
+    ///
+    /// # Security
+    ///
+    /// Whoever uses the same browser next is signed in.
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_authn::scheme::SessionCookie;
+    ///
+    /// let header = SessionCookie::new("web").set_for(Duration::from_secs(3600), "x")?.into_header_value();
+    /// assert_eq!(header, "__Host-session=x; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=3600");
+    /// # Ok::<(), tower_authn::scheme::CookieValueError>(())
+    /// ```
+    pub fn set_for(&self, max_age: Duration, token: &str) -> Result<SetCookie, CookieValueError> {
+        let seconds = max_age.as_secs().saturating_add(u64::from(max_age.subsec_nanos() > 0)).min(LONGEST);
+        self.rendered.set(token, &format!("; Max-Age={seconds}"))
     }
 
     /// Returns the header that expires the cookie.
@@ -231,7 +239,6 @@ struct Shape {
     same_site: &'static str,
     http_only: &'static str,
     secure: Secure,
-    max_age: Option<Duration>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -242,14 +249,7 @@ enum Secure {
 
 impl Default for Shape {
     fn default() -> Self {
-        Self {
-            name: "session",
-            domain: None,
-            same_site: "Lax",
-            http_only: "; HttpOnly",
-            secure: Secure::Yes,
-            max_age: None,
-        }
+        Self { name: "session", domain: None, same_site: "Lax", http_only: "; HttpOnly", secure: Secure::Yes }
     }
 }
 
@@ -278,6 +278,16 @@ struct Rendered {
 }
 
 impl Rendered {
+    fn set(&self, token: &str, max_age: &str) -> Result<SetCookie, CookieValueError> {
+        if !is_value(token.as_bytes()) {
+            return Err(CookieValueError(()));
+        }
+        let text = format!("{}={token}{}{max_age}", self.name, self.attributes);
+        let mut value = HeaderValue::try_from(text).map_err(|_| CookieValueError(()))?;
+        value.set_sensitive(true);
+        Ok(SetCookie(value))
+    }
+
     /// [`Reason::Replaced`] leaves the cookie: by now it may be the one that took this one's place.
     fn ended(&self, reason: Reason) -> Rejection {
         let rejection = Rejection::missing().with_reason(reason);

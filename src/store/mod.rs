@@ -246,13 +246,38 @@ impl<I> fmt::Debug for SessionRecord<I> {
     }
 }
 
-/// When a session was created and last used, in wall time, which processes share.
+/// When a session was created and last used, in wall time, which processes share, and which limits it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
     /// When somebody signed in. It stays when the id is replaced, so that no rotation gets around the absolute limit.
     pub created: SystemTime,
     /// When it was last seen, as far as that was written down.
     pub seen: SystemTime,
+    /// Whether its user stays signed in. It stays when the id is replaced.
+    pub lifetime: Lifetime,
+}
+
+/// Whether a session is over soon, or its user stays signed in. How long that is, [`Limits`] say: a store writes down which of both
+/// it is, and never until when, so that shorter limits go for sessions that exist.
+///
+/// It is exhaustive, since a store has to tell all apart.
+///
+/// ```
+/// use tower_authn::store::Lifetime;
+///
+/// /// A column of the app's own; rows from before it was added have none.
+/// fn read(stays_signed_in: Option<bool>) -> Lifetime {
+///     if stays_signed_in == Some(true) { Lifetime::StaySignedIn } else { Lifetime::Ordinary }
+/// }
+/// assert_eq!(read(None), Lifetime::default());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Lifetime {
+    /// It ends by `Sessions::idle_limit` and `absolute_limit`; the browser forgets the cookie when it is closed.
+    #[default]
+    Ordinary,
+    /// It ends by `Sessions::stay_signed_in_for`, used or not; the browser keeps the cookie as long.
+    StaySignedIn,
 }
 
 /// What a store finds under a key.

@@ -10,7 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{LazyScript, RedisStore, milliseconds};
 use crate::{
     Reason, Rejection,
-    store::{SessionRecord, SessionStore, Stored, Times},
+    store::{Lifetime, SessionRecord, SessionStore, Stored, Times},
     validator::{
         digest,
         session::{Limits, SessionInfo, SessionKey},
@@ -18,41 +18,50 @@ use crate::{
 };
 
 // A session is a hash: c created, s seen (milliseconds since 1970), u subject, x its index, i identity, v version of the credentials,
-// r usable until, since it was replaced, n the key of the one that took its place, b the one whose place it took. Of one that ended only e is left: why. A subject's index is a sorted set of keys by
-// their creation.
+// l its lifetime, unless that is ordinary, r usable until, since it was replaced, n the key of the one that took its place, b the one
+// whose place it took. Of one that ended only e is left: why. A subject's index is a sorted set of keys by their creation.
 const COMMON: &str = "
-local now, idle, absolute = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local touch, grace, remember, most = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local prefix = ARGV[8]
+local now, touch, grace = tonumber(ARGV[1]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local remember, most = tonumber(ARGV[7]), tonumber(ARGV[8])
+local prefix = ARGV[9]
 local function whole(number) return string.format('%.0f', number) end
-local function is_young(created, seen)
+-- How long it may go unused, and how long it lives at most.
+local function limits(lifetime)
+  if lifetime == 'stay' then return tonumber(ARGV[4]), tonumber(ARGV[4]) end
+  return tonumber(ARGV[2]), tonumber(ARGV[3])
+end
+local function is_young(created, seen, lifetime)
+  local idle, absolute = limits(lifetime)
   created, seen = tonumber(created or nil), tonumber(seen or nil)
   return created and seen and now - created < absolute and now - seen < idle
 end
-local function lives_for(created) return whole(math.min(idle, absolute - math.max(now - created, 0)) + remember) end
+local function lives_for(created, lifetime)
+  local idle, absolute = limits(lifetime)
+  return whole(math.min(idle, absolute - math.max(now - created, 0)) + remember)
+end
 -- Never sooner than before: a session with longer limits may be in it.
 local function keep_index(index, lasts)
   if redis.call('PTTL', index) < lasts then redis.call('PEXPIRE', index, whole(lasts)) end
 end
 local function finish(key, why)
-  local s = redis.call('HMGET', key, 'c', 's', 'r', 'x')
+  local s = redis.call('HMGET', key, 'c', 's', 'r', 'x', 'l')
   if not s[1] then return false end
   if s[4] then redis.call('ZREM', s[4], string.sub(key, #prefix + 1)) end
   redis.call('DEL', key)
   redis.call('HSET', key, 'e', why)
   redis.call('PEXPIRE', key, whole(math.max(remember, 1)))
   if s[3] then return now < tonumber(s[3]) end
-  return is_young(s[1], s[2])
+  return is_young(s[1], s[2], s[5])
 end
 local function make_room(index, new)
   local live, ended = {}, {}
   for _, member in ipairs(redis.call('ZRANGE', index, 0, -1)) do
-    local s = redis.call('HMGET', prefix .. member, 'c', 's', 'r')
+    local s = redis.call('HMGET', prefix .. member, 'c', 's', 'r', 'l')
     if not s[1] then
       redis.call('ZREM', index, member)
     elseif s[3] and now >= tonumber(s[3]) then
       finish(prefix .. member, 'replaced')
-    elseif not s[3] and member ~= new and is_young(s[1], s[2]) then
+    elseif not s[3] and member ~= new and is_young(s[1], s[2], s[4]) then
       table.insert(live, member)
     end
   end
@@ -63,19 +72,24 @@ local function make_room(index, new)
   return ended
 end
 -- Returns what had to make room.
-local function add(key, index, member, created, seen, subject, identity, version)
+local function add(key, index, member, created, seen, lifetime, subject, identity, version)
   redis.call('HSET', key, 'c', created, 's', seen, 'u', subject, 'x', index, 'i', identity)
   if version ~= '' then redis.call('HSET', key, 'v', version) end
-  redis.call('PEXPIRE', key, lives_for(tonumber(created)))
+  if lifetime ~= '' then redis.call('HSET', key, 'l', lifetime) end
+  redis.call('PEXPIRE', key, lives_for(tonumber(created), lifetime))
   -- One comes, and two that Redis removed go, so that there are never many of these.
   for _, old in ipairs(redis.call('ZRANGE', index, 0, 1)) do
     if redis.call('EXISTS', prefix .. old) == 0 then redis.call('ZREM', index, old) end
   end
   redis.call('ZADD', index, created, member)
+  local _, absolute = limits(lifetime)
   keep_index(index, absolute + remember)
   return redis.call('ZCARD', index) > most and make_room(index, member) or {}
 end
 ";
+
+/// The lifetime of who stays signed in, as `limits` above knows it.
+const STAY: &str = "stay";
 
 fn script(own: &str) -> Script {
     Script::new(&format!("{COMMON}{own}"))
@@ -84,17 +98,17 @@ fn script(own: &str) -> Script {
 static CREATE: LazyScript = LazyScript::new(|| {
     script(
         "if redis.call('EXISTS', KEYS[1]) == 1 then return false end
-         return add(KEYS[1], KEYS[2], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14])",
+         return add(KEYS[1], KEYS[2], unpack(ARGV, 10))",
     )
 });
 
 static LOAD: LazyScript = LazyScript::new(|| {
     script(
-        "local s = redis.call('HMGET', KEYS[1], 'c', 's', 'u', 'i', 'v', 'e', 'r')
-         if not s[6] and not s[7] and is_young(s[1], s[2]) and now - tonumber(s[2]) >= touch then
+        "local s = redis.call('HMGET', KEYS[1], 'c', 's', 'u', 'i', 'v', 'e', 'r', 'l')
+         if not s[6] and not s[7] and is_young(s[1], s[2], s[8]) and now - tonumber(s[2]) >= touch then
            -- A Redis that is full does not take it down: the session then ends sooner, and nobody is signed out at once.
            if type(redis.pcall('HSET', KEYS[1], 's', ARGV[1])) == 'number' then
-             local lasts = lives_for(tonumber(s[1]))
+             local lasts = lives_for(tonumber(s[1]), s[8])
              redis.call('PEXPIRE', KEYS[1], lasts)
              local index = redis.call('HGET', KEYS[1], 'x')
              if index then
@@ -109,18 +123,18 @@ static LOAD: LazyScript = LazyScript::new(|| {
 
 static REPLACE: LazyScript = LazyScript::new(|| {
     script(
-        "local s = redis.call('HMGET', KEYS[3], 'c', 's', 'r')
-         if s[3] or not is_young(s[1], s[2]) or redis.call('EXISTS', KEYS[1]) == 1 then return false end
-         redis.call('HSET', KEYS[3], 'r', whole(now + grace), 'n', ARGV[9])
+        "local s = redis.call('HMGET', KEYS[3], 'c', 's', 'r', 'l')
+         if s[3] or not is_young(s[1], s[2], s[4]) or redis.call('EXISTS', KEYS[1]) == 1 then return false end
+         redis.call('HSET', KEYS[3], 'r', whole(now + grace), 'n', ARGV[10])
          redis.call('PEXPIRE', KEYS[3], whole(math.max(grace + remember, 1)))
          redis.call('HSET', KEYS[1], 'b', string.sub(KEYS[3], #prefix + 1))
-         return add(KEYS[1], KEYS[2], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14])",
+         return add(KEYS[1], KEYS[2], unpack(ARGV, 10))",
     )
 });
 
 static END: LazyScript = LazyScript::new(|| {
     script(
-        "local why = ARGV[9]
+        "local why = ARGV[10]
          local ended = {string.sub(KEYS[1], #prefix + 1)}
          local function walk(member, link)
            while member do
@@ -156,8 +170,8 @@ static LIST: LazyScript = LazyScript::new(|| {
     script(
         "local list = {}
          for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-           local s = redis.call('HMGET', prefix .. member, 'c', 's', 'r')
-           if not s[3] and is_young(s[1], s[2]) then table.insert(list, {member, s[1], s[2]}) end
+           local s = redis.call('HMGET', prefix .. member, 'c', 's', 'r', 'l')
+           if not s[3] and is_young(s[1], s[2], s[4]) then table.insert(list, {member, s[1], s[2], s[4]}) end
          end
          return list",
     )
@@ -219,9 +233,10 @@ where
     async fn list(&self, subject: &str, limits: Limits) -> Result<Vec<SessionInfo>, Rejection> {
         let mut call = self.call(&LIST, limits);
         call.key(self.index(subject));
-        let sessions: Vec<(String, u64, u64)> = self.run_again(&call).await?;
-        let info = |(member, created, seen): (String, u64, u64)| {
-            let times = Times { created: time(created), seen: time(seen) };
+        let sessions: Vec<(String, u64, u64, Option<Vec<u8>>)> = self.run_again(&call).await?;
+        let info = |(member, created, seen, lifetime): (String, u64, u64, Option<Vec<u8>>)| {
+            let lifetime = lifetime_of(lifetime.as_deref()).unwrap_or_default();
+            let times = Times { created: time(created), seen: time(seen), lifetime };
             Some(SessionInfo { key: member.parse().ok()?, times })
         };
         Ok(sessions.into_iter().filter_map(info).collect())
@@ -241,7 +256,8 @@ impl<C> RedisStore<C> {
     /// Begins a call, with what all scripts take.
     fn call(&self, script: &'static Script, limits: Limits) -> ScriptInvocation<'static> {
         let mut call = script.arg(since_1970(limits.now));
-        for duration in [limits.idle, limits.absolute, limits.touch, limits.grace, limits.remember] {
+        let Limits { idle, absolute, stay, touch, grace, remember, .. } = limits;
+        for duration in [idle, absolute, stay, touch, grace, remember] {
             call.arg(milliseconds(duration));
         }
         call.arg(limits.per_subject).arg(format!("{{{}}}:session:", self.prefix));
@@ -261,6 +277,7 @@ impl<C> RedisStore<C> {
         call.arg(key.to_string())
             .arg(since_1970(record.times.created))
             .arg(since_1970(record.times.seen))
+            .arg(if record.times.lifetime == Lifetime::StaySignedIn { STAY } else { "" })
             .arg(&*record.subject)
             .arg(identity)
             .arg(record.version.map(|version| version.to_string()).unwrap_or_default());
@@ -270,8 +287,8 @@ impl<C> RedisStore<C> {
 
 /// Reads what [`LOAD`] returns.
 fn read<I: DeserializeOwned>(fields: Vec<Option<Vec<u8>>>, limits: Limits) -> Option<Stored<I>> {
-    let fields: [Option<Vec<u8>>; 7] = fields.try_into().ok()?;
-    let [created, seen, subject, identity, version, ended, replaced] = fields;
+    let fields: [Option<Vec<u8>>; 8] = fields.try_into().ok()?;
+    let [created, seen, subject, identity, version, ended, replaced, lifetime] = fields;
     if let Some(reason) = ended {
         return Some(Stored::Ended(reason_of(&reason)));
     }
@@ -282,7 +299,8 @@ fn read<I: DeserializeOwned>(fields: Vec<Option<Vec<u8>>>, limits: Limits) -> Op
         return Some(Stored::Ended(Reason::Replaced));
     }
     let record = || {
-        let times = Times { created: time(number(&created)?), seen: time(number(&seen?)?) };
+        let lifetime = lifetime_of(lifetime.as_deref())?;
+        let times = Times { created: time(number(&created)?), seen: time(number(&seen?)?), lifetime };
         let subject = Arc::from(String::from_utf8(subject?).ok()?);
         let identity = Arc::new(serde_json::from_slice(&identity?).ok()?);
         let version = match version {
@@ -292,6 +310,14 @@ fn read<I: DeserializeOwned>(fields: Vec<Option<Vec<u8>>>, limits: Limits) -> Op
         Some(SessionRecord { identity, subject, times, version })
     };
     Some(record().map_or(Stored::Unreadable, Stored::Live))
+}
+
+/// Reads a session's lifetime; one that was kept before there were others has none.
+fn lifetime_of(text: Option<&[u8]>) -> Option<Lifetime> {
+    match text {
+        None => Some(Lifetime::Ordinary),
+        Some(text) => (text == STAY.as_bytes()).then_some(Lifetime::StaySignedIn),
+    }
 }
 
 /// Reads the keys of what a script ended.

@@ -1,6 +1,9 @@
 use std::time::{Duration, SystemTime};
 
-use crate::{Reason, store::Times};
+use crate::{
+    Reason,
+    store::{Lifetime, Times},
+};
 
 /// The moment of a call to a [`SessionStore`](crate::store::SessionStore), and how many sessions live for how long.
 ///
@@ -8,23 +11,30 @@ use crate::{Reason, store::Times};
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
-/// use tower_authn::{Reason, store::Times, validator::session::Limits};
+/// use tower_authn::{Reason, store::{Lifetime, Times}, validator::session::Limits};
 ///
 /// let now = SystemTime::now();
 /// let hour = Duration::from_secs(3600);
 /// let at = Limits { now, ..Limits::default() };
-/// assert_eq!(at.ended(Times { created: now, seen: now }), None);
-/// assert_eq!(at.ended(Times { created: now - hour, seen: now - hour }), Some(Reason::IdleTimeout));
-/// assert_eq!(at.ended(Times { created: now - 12 * hour, seen: now }), Some(Reason::AbsoluteTimeout));
+/// let times = Times { created: now, seen: now, lifetime: Lifetime::Ordinary };
+/// assert_eq!(at.ended(times), None);
+/// assert_eq!(at.ended(Times { seen: now - hour, ..times }), Some(Reason::IdleTimeout));
+/// assert_eq!(at.ended(Times { created: now - 12 * hour, ..times }), Some(Reason::AbsoluteTimeout));
+///
+/// let stays = Times { created: now - 13 * 24 * hour, seen: now - 12 * 24 * hour, lifetime: Lifetime::StaySignedIn };
+/// assert_eq!(at.ended(stays), None);
+/// assert_eq!(at.ended(Times { created: now - 14 * 24 * hour, ..stays }), Some(Reason::AbsoluteTimeout));
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// The time of the call.
     pub now: SystemTime,
-    /// How long a session may go unused; 30 minutes by default.
+    /// How long an ordinary session may go unused; 30 minutes by default.
     pub idle: Duration,
-    /// How long it lives at most; 12 hours by default.
+    /// How long an ordinary session lives at most; 12 hours by default.
     pub absolute: Duration,
+    /// How long one lives whose user stays signed in, used or not; 14 days by default.
+    pub stay: Duration,
     /// After which time a use is written down again; a minute by default. [`Sessions`](super::Sessions) gives no more than a tenth of
     /// `idle`; and [`Duration::MAX`], which never passes, where a request is only tried out or explained.
     pub touch: Duration,
@@ -43,6 +53,7 @@ impl Default for Limits {
             now: SystemTime::UNIX_EPOCH,
             idle: Duration::from_secs(30 * 60),
             absolute: Duration::from_secs(12 * 60 * 60),
+            stay: Duration::from_secs(14 * 24 * 60 * 60),
             touch: Duration::from_secs(60),
             grace: Duration::from_secs(10),
             remember: Duration::from_secs(10 * 60),
@@ -54,9 +65,10 @@ impl Default for Limits {
 impl Limits {
     /// Returns whether a session is too old by now, and how: [`Reason::IdleTimeout`] or [`Reason::AbsoluteTimeout`].
     pub fn ended(&self, times: Times) -> Option<Reason> {
-        if self.since(times.created) >= self.absolute {
+        let (idle, absolute) = self.idle_and_absolute(times.lifetime);
+        if self.since(times.created) >= absolute {
             Some(Reason::AbsoluteTimeout)
-        } else if self.since(times.seen) >= self.idle {
+        } else if self.since(times.seen) >= idle {
             Some(Reason::IdleTimeout)
         } else {
             None
@@ -68,20 +80,27 @@ impl Limits {
         self.since(times.seen) >= self.touch && self.ended(times).is_none()
     }
 
-    /// Returns how long a session lives that was used now.
-    pub fn lives_for(&self, created: SystemTime) -> Duration {
-        self.idle.min(self.absolute.saturating_sub(self.since(created)))
+    /// Returns how long a session lives that is used now, whenever it was seen before.
+    pub fn lives_for(&self, times: Times) -> Duration {
+        let (idle, absolute) = self.idle_and_absolute(times.lifetime);
+        idle.min(absolute.saturating_sub(self.since(times.created)))
     }
 
     /// Returns when a session can be forgotten: a while after it ended, until when it is remembered why.
     pub fn forget_at(&self, times: Times) -> Option<SystemTime> {
-        let idle = times.seen.checked_add(self.idle);
-        let absolute = times.created.checked_add(self.absolute);
-        let ends = match (idle, absolute) {
+        let (idle, absolute) = self.idle_and_absolute(times.lifetime);
+        let ends = match (times.seen.checked_add(idle), times.created.checked_add(absolute)) {
             (Some(idle), Some(absolute)) => idle.min(absolute),
             (one, other) => one.or(other)?,
         };
         ends.checked_add(self.remember)
+    }
+
+    const fn idle_and_absolute(&self, lifetime: Lifetime) -> (Duration, Duration) {
+        match lifetime {
+            Lifetime::Ordinary => (self.idle, self.absolute),
+            Lifetime::StaySignedIn => (self.stay, self.stay),
+        }
     }
 
     /// Whether a moment is still to come; `None` never comes.

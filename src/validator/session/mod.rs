@@ -20,7 +20,7 @@ use crate::{
     observe::{Event, Observers},
     rehearsal,
     scheme::{SessionCookie, SessionToken, SetCookie},
-    store::{MemorySessions, SessionRecord, SessionStore, Stored, Times},
+    store::{Lifetime, MemorySessions, SessionRecord, SessionStore, Stored, Times},
 };
 
 /// Sessions of an app's identities: creates them, and validates the cookie that stands for one. Clones share them.
@@ -63,6 +63,8 @@ pub struct Sessions<I, S = MemorySessions<I>> {
     store: Arc<S>,
     cookie: SessionCookie,
     limits: Limits,
+    /// Of the sessions that are created.
+    lifetime: Lifetime,
     clock: Clock,
     version: Option<VersionOf<I>>,
     observers: Arc<Observers>,
@@ -140,6 +142,7 @@ impl<I, S> Sessions<I, S> {
             store: Arc::new(store),
             cookie: cookie.clone(),
             limits: Limits::default(),
+            lifetime: Lifetime::Ordinary,
             clock: Clock::default(),
             version: None,
             observers: Arc::default(),
@@ -157,6 +160,44 @@ impl<I, S> Sessions<I, S> {
     pub fn absolute_limit(mut self, absolute: Duration) -> Self {
         self.limits.absolute = absolute;
         self
+    }
+
+    /// Sets how long a session lives whose user [stays signed in](Self::stay_signed_in), used or not, and how long the browser keeps
+    /// its cookie (`Max-Age`); 14 days by default. Browsers keep none for more than 400 days.
+    ///
+    /// The idle and the absolute limit are for the other sessions. Shorter times go for sessions that exist.
+    pub fn stay_signed_in_for(mut self, stay: Duration) -> Self {
+        self.limits.stay = stay;
+        self
+    }
+
+    /// Returns the same sessions, where who signs in stays signed in: [`create`](Self::create) and
+    /// [`create_in_place_of`](Self::create_in_place_of) begin a session of [`Lifetime::StaySignedIn`], whose cookie the browser keeps
+    /// when it is closed. For the box "Stay signed in" in the form. A rotation leaves each session as it is. In memory, sessions end
+    /// with the process all the same.
+    ///
+    /// # Security
+    ///
+    /// Whoever uses the same browser next is signed in, for as long as
+    /// [`stay_signed_in_for`](Self::stay_signed_in_for) says. Ask for the password again before what matters, if
+    /// [`Session::created_at`] is long ago.
+    ///
+    /// ```
+    /// use tower_authn::{Rejection, scheme::SetCookie, validator::session::Sessions};
+    ///
+    /// struct Form {
+    ///     stay: bool, // the box
+    /// }
+    ///
+    /// async fn signed_in(sessions: Sessions<String>, name: String, form: Form) -> Result<SetCookie, Rejection> {
+    ///     let sessions = if form.stay { sessions.stay_signed_in() } else { sessions };
+    ///     let (_id, set_cookie) = sessions.create(name).await?;
+    ///     Ok(set_cookie)
+    /// }
+    /// # let _ = signed_in;
+    /// ```
+    pub fn stay_signed_in(&self) -> Self {
+        Self { lifetime: Lifetime::StaySignedIn, ..self.clone() }
     }
 
     /// Sets after which time a use is written down again; a minute by default, and never more than a tenth of the idle limit.
@@ -237,7 +278,8 @@ where
     /// The store is down or full: 503.
     pub async fn create(&self, identity: I) -> Result<(SessionId, SetCookie), Rejection> {
         let limits = self.now();
-        let record = self.record(identity, Times { created: limits.now, seen: limits.now }).await?;
+        let times = Times { created: limits.now, seen: limits.now, lifetime: self.lifetime };
+        let record = self.record(identity, times).await?;
         let id = SessionId::random()?;
         let Some(ended) = self.store.create(id.key(), record, limits).await? else {
             // By chance it does not happen: somebody chooses the numbers.
@@ -246,7 +288,7 @@ where
             ));
         };
         self.tell_ended(&ended, Reason::Revoked);
-        self.handed_out(id)
+        self.handed_out(id, times, limits)
     }
 
     /// Begins a session at a sign-in, and ends the one that the browser held before: an id from before the sign-in never works
@@ -265,7 +307,7 @@ where
     }
 
     /// Gives a session a new id and identity, for example when its user gains a right. The time of the sign-in stays, and so does the
-    /// absolute limit. So does the version of the credentials: who has just changed the password wants
+    /// absolute limit; who [stays signed in](Self::stay_signed_in) does so for the rest of the time. So does the version of the credentials: who has just changed the password wants
     /// [`create_in_place_of`](Self::create_in_place_of) to stay signed in.
     ///
     /// # Errors
@@ -277,7 +319,7 @@ where
         identity: I,
     ) -> Result<(SessionId, SetCookie), Rejection> {
         let limits = self.now();
-        let times = Times { created: session.created_at(), seen: limits.now };
+        let times = Times { seen: limits.now, ..session.record().times };
         // What was changed since the request came in is not to be outlived by a session from before.
         let record = recorded(identity, times, session.record().version);
         let id = SessionId::random()?;
@@ -286,7 +328,7 @@ where
         };
         self.tell_ended(&[*session.key()], Reason::Replaced);
         self.tell_ended(&ended, Reason::Revoked);
-        self.handed_out(id)
+        self.handed_out(id, times, limits)
     }
 
     /// Ends a session; `false` if it was not live. Of a session that was just rotated, both ids end.
@@ -342,8 +384,17 @@ where
         Ok(recorded(identity, times, version))
     }
 
-    fn handed_out(&self, id: SessionId) -> Result<(SessionId, SetCookie), Rejection> {
-        let set_cookie = self.cookie.set(&id.expose())?;
+    fn handed_out(
+        &self,
+        id: SessionId,
+        times: Times,
+        limits: Limits,
+    ) -> Result<(SessionId, SetCookie), Rejection> {
+        let token = id.expose();
+        let set_cookie = match times.lifetime {
+            Lifetime::Ordinary => self.cookie.set(&token),
+            Lifetime::StaySignedIn => self.cookie.set_for(limits.lives_for(times), &token),
+        }?;
         self.observers.tell(&Event::SessionBegun { key: &id.key() });
         Ok((id, set_cookie))
     }
@@ -422,6 +473,7 @@ impl<I, S> Clone for Sessions<I, S> {
             store: Arc::clone(&self.store),
             cookie: self.cookie.clone(),
             limits: self.limits,
+            lifetime: self.lifetime,
             clock: self.clock.clone(),
             version: self.version.clone(),
             observers: Arc::clone(&self.observers),
@@ -434,6 +486,7 @@ impl<I, S> fmt::Debug for Sessions<I, S> {
         f.debug_struct("Sessions")
             .field("cookie", &self.cookie)
             .field("limits", &self.limits)
+            .field("lifetime", &self.lifetime)
             .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
 use std::{fmt, ops::Deref, sync::Arc, time::SystemTime};
 
 use super::SessionKey;
-use crate::store::{SessionRecord, Times};
+use crate::store::{Lifetime, SessionRecord, Times};
 
 /// A live session; it derefs to the app's identity, and is cheap to clone.
 ///
@@ -32,7 +32,8 @@ impl<I> Session<I> {
     where
         I: super::Subject,
     {
-        let times = Times { created: SystemTime::now(), seen: SystemTime::now() };
+        let now = SystemTime::now();
+        let times = Times { created: now, seen: now, lifetime: Lifetime::Ordinary };
         Self::new(SessionKey::from_bytes([0; 32]), super::recorded(identity, times, None))
     }
 
@@ -46,6 +47,11 @@ impl<I> Session<I> {
     /// session by [`create_in_place_of`](super::Sessions::create_in_place_of).
     pub fn created_at(&self) -> SystemTime {
         self.0.record.times.created
+    }
+
+    /// Returns whether its user stays signed in; for who gives the password once more, and is to keep that.
+    pub fn lifetime(&self) -> Lifetime {
+        self.0.record.times.lifetime
     }
 
     /// Returns the identity.
@@ -84,6 +90,6 @@ impl<I> fmt::Debug for Session<I> {
 pub struct SessionInfo {
     /// What it is known by; [`Sessions::revoke`](super::Sessions::revoke) takes it.
     pub key: SessionKey,
-    /// When it was created and last seen.
+    /// When it was created and last seen, and whether its user stays signed in.
     pub times: Times,
 }
