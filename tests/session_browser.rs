@@ -46,6 +46,11 @@ impl Visit {
         self.click("form[action='/login'] button");
     }
 
+    fn send_form_and_stay(&mut self, password: &str) {
+        self.browser.click("input[name=stay]");
+        self.send_form(password);
+    }
+
     fn click(&mut self, selector: &str) {
         self.browser.led_by(|browser| browser.click(selector));
     }
@@ -163,6 +168,47 @@ fn an_expired_session_leads_to_the_form_and_then_to_the_page() {
     visit.is_at_form("/login?next=/me%3Ftab%3D2%26x%3D%25C3%25A4%2526");
     visit.send_form(PASSWORD);
     visit.is_at_own_page("/me?tab=2&x=%C3%A4%26");
+}
+
+#[test]
+fn who_ticks_the_box_is_still_signed_in_when_the_browser_starts_again() {
+    let Some(mut visit) = Visit::start(&[]) else { return };
+    visit.open("/");
+    visit.send_form_and_stay("guess");
+    assert_eq!(visit.browser.evaluate("document.querySelector('[name=stay]').checked"), true);
+    visit.screenshot("stay.png");
+    visit.send_form(PASSWORD);
+    visit.is_at_own_page("/me");
+    assert_eq!(visit.browser.evaluate("document.cookie"), "");
+    visit.browser.restart();
+    visit.open("/me");
+    visit.is_at_own_page("/me");
+    visit.click("form[action='/logout'] button");
+    visit.is_at_form("/login");
+    visit.browser.restart();
+    visit.open("/me");
+    visit.is_at_form("/login?next=/me");
+}
+
+#[test]
+fn who_does_not_is_signed_out_when_the_browser_starts_again() {
+    let Some(mut visit) = Visit::signed_in(&[]) else { return };
+    visit.browser.restart();
+    visit.open("/me");
+    visit.is_at_form("/login?next=/me");
+}
+
+#[test]
+fn who_stays_signed_in_is_asked_again_when_that_is_over() {
+    let Some(mut visit) = Visit::start(&[("IDLE_SECS", "1"), ("STAY_SECS", "4")]) else { return };
+    visit.open("/");
+    visit.send_form_and_stay(PASSWORD);
+    std::thread::sleep(Duration::from_millis(1_500));
+    visit.open("/me");
+    visit.is_at_own_page("/me");
+    std::thread::sleep(Duration::from_secs(3));
+    visit.open("/me");
+    visit.is_at_form("/login?next=/me");
 }
 
 #[test]

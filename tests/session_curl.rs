@@ -96,6 +96,21 @@ fn a_session_is_signed_in_used_and_signed_out() {
 }
 
 #[test]
+fn the_box_lets_the_browser_keep_the_cookie() {
+    let site = Site::start(&[("STAY_SECS", "3600")]);
+    let form = |stay: &str| {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs([("user", USER), ("password", PASSWORD)]).finish() + stay
+    };
+    for (stay, max_age) in [("", ""), ("&stay=", ""), ("&stay=yes", "; Max-Age=3600")] {
+        let seen = site.post("/login", "", &form(stay));
+        let set_cookie = seen.header("set-cookie").unwrap();
+        let (_, attributes) = set_cookie.split_once(';').unwrap();
+        assert_eq!(attributes, format!(" Path=/; HttpOnly; SameSite=Lax{max_age}"), "{stay:?}");
+    }
+}
+
+#[test]
 fn a_dead_cookie_is_expired_and_a_person_is_led_to_the_form() {
     let Some(visit) = Visit::start("dead", &[]) else { return };
     let jar = visit.jar("jar");

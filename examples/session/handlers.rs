@@ -22,7 +22,7 @@ pub async fn me(user: Who) -> impl IntoResponse {
 }
 
 pub async fn form(RawQuery(query): RawQuery) -> Html<String> {
-    Html(pages::sign_in("", &pages::field(&query.unwrap_or_default(), "next")))
+    Html(pages::sign_in("", &pages::field(&query.unwrap_or_default(), "next"), ""))
 }
 
 pub async fn sign_in<S: SessionStore<String>, F: FailureStore>(
@@ -31,7 +31,8 @@ pub async fn sign_in<S: SessionStore<String>, F: FailureStore>(
     before: Option<Who>,
     body: String,
 ) -> Result<Response, Rejection> {
-    let [user, password, next] = ["user", "password", "next"].map(|name| pages::field(&body, name));
+    let [user, password, next, stay] =
+        ["user", "password", "next", "stay"].map(|name| pages::field(&body, name));
     let attempt = site.throttle.attempt(peer.ip(), Some(&user)).await?;
     let user = match site.users.validate(UserPassword::new(user, password)).await {
         Ok(Some(user)) => user,
@@ -41,14 +42,15 @@ pub async fn sign_in<S: SessionStore<String>, F: FailureStore>(
         }
         _ => {
             attempt.failed();
-            let page = pages::sign_in("The user name or the password is not right.", &next);
+            let page = pages::sign_in("The user name or the password is not right.", &next, &stay);
             return Ok((StatusCode::UNAUTHORIZED, Html(page)).into_response()); // the layer adds the challenge
         }
     };
     attempt.succeeded();
+    let sessions = if stay.is_empty() { site.sessions.clone() } else { site.sessions.stay_signed_in() };
     let (_, set_cookie) = match before {
-        Some(before) => site.sessions.create_in_place_of(before.key(), user).await?,
-        None => site.sessions.create(user).await?,
+        Some(before) => sessions.create_in_place_of(before.key(), user).await?,
+        None => sessions.create(user).await?,
     };
     let next = next.parse().map_or_else(|_| "/me".to_owned(), |next: ReturnTo| next.to_string());
     Ok((set_cookie, Redirect::to(&next)).into_response())

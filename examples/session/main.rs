@@ -1,6 +1,6 @@
 //! A small site with a form to sign in: `cargo run --example session --features session`.
 //!
-//! `IDLE_SECS` and `ABSOLUTE_SECS` end sessions sooner. With the feature `redis` and `REDIS_URL`, several processes share them.
+//! `IDLE_SECS` and `ABSOLUTE_SECS` end sessions sooner, and `STAY_SECS` those of who stays signed in. With the feature `redis` and `REDIS_URL`, several processes share them.
 
 mod handlers;
 mod pages;
@@ -57,7 +57,8 @@ where
     let cookie = cookie.map_err(|error| error.to_string())?; // which says what to do
     let sessions = Sessions::new(&cookie, store)
         .idle_limit(support::seconds("IDLE_SECS", 30 * 60)?)
-        .absolute_limit(support::seconds("ABSOLUTE_SECS", 12 * 60 * 60)?);
+        .absolute_limit(support::seconds("ABSOLUTE_SECS", 12 * 60 * 60)?)
+        .stay_signed_in_for(support::seconds("STAY_SECS", 14 * 24 * 60 * 60)?);
     let name = std::env::var("DEMO_USER").unwrap_or_else(|_| "demo".into());
     let password = support::secret("DEMO_PASSWORD");
     let users = Users::new().with(&name, &password, name.clone());
@@ -83,7 +84,7 @@ where
 Sign in at {url}/ as {name} with {password}, or:
 curl -i {url}/api/me                             # 401
 curl -i -H 'Accept: text/html' {url}/me          # 302 to the form
-curl -i -c jar -d 'user={name}&password={password}&next=/api/me' {url}/login
+curl -i -c jar -d 'user={name}&password={password}&next=/api/me' {url}/login   # stay=yes: Max-Age
 curl -i -b jar {url}/api/me
 curl -i -b jar -X POST {url}/logout              # or {url}/logout-everywhere
 "

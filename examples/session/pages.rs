@@ -7,14 +7,17 @@ pub fn field(form: &str, name: &str) -> String {
     fields.find(|(known, _)| known == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
 
-pub fn sign_in(message: &str, next: &str) -> String {
+pub fn sign_in(message: &str, next: &str, stay: &str) -> String {
     let next = escaped(next);
+    let ticked = if stay.is_empty() { "" } else { " checked" };
     page(&format!(
         r#"<h1>Sign in</h1><p role="alert">{message}</p>
 <form method="post" action="/login">
 <input type="hidden" name="next" value="{next}">
 <p><label>User<br><input name="user" autocomplete="username" required autofocus></label></p>
 <p><label>Password<br><input name="password" type="password" autocomplete="current-password" required></label></p>
+<p><label><input type="checkbox" name="stay" value="yes"{ticked}> Stay signed in</label><br>
+<small>Not on a computer that others use.</small></p>
 <button>Sign in</button>
 </form>"#
     ))

@@ -67,32 +67,10 @@ impl Browser {
             std::process::id(),
             std::thread::current().id()
         ));
-        let script = format!(
-            "exec chromium {FLAGS} --remote-debugging-pipe --user-data-dir='{}' 3<&0 4>&1 >/dev/null 2>&1",
-            profile.display()
-        );
-        let mut child = Command::new("sh")
-            .args(["-c", &script])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let pipe = child.stdin.take();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let (sender, messages) = channel();
-        std::thread::spawn(move || {
-            let mut message = Vec::new();
-            while output.read_until(0, &mut message).is_ok_and(|length| length > 0) {
-                message.pop(); // the zero that ends it
-                if sender.send(serde_json::from_slice(&message).unwrap()).is_err() {
-                    return;
-                }
-                message.clear();
-            }
-        });
+        let (child, pipe, messages) = launch(&profile);
         let mut browser = Self {
             child,
-            pipe,
+            pipe: Some(pipe),
             messages,
             last_id: 0,
             tab: None,
@@ -104,6 +82,16 @@ impl Browser {
         };
         browser.open_tab();
         Some(browser)
+    }
+
+    /// Closes the browser as a person does, and starts it again with what it has kept.
+    pub fn restart(&mut self) {
+        self.tab = None;
+        self.send("Browser.close", &json!({}));
+        self.child.wait().unwrap();
+        let (child, pipe, messages) = launch(&self.profile);
+        (self.child, self.pipe, self.messages) = (child, Some(pipe), messages);
+        self.open_tab();
     }
 
     /// Opens one more tab, and looks at it. Returns the one that was looked at before.
@@ -285,6 +273,34 @@ impl Browser {
         pipe.flush().unwrap();
         self.last_id
     }
+}
+
+/// Starts a process, and reads what it says.
+fn launch(profile: &std::path::Path) -> (Child, ChildStdin, Receiver<Value>) {
+    let script = format!(
+        "exec chromium {FLAGS} --remote-debugging-pipe --user-data-dir='{}' 3<&0 4>&1 >/dev/null 2>&1",
+        profile.display()
+    );
+    let mut child = Command::new("sh")
+        .args(["-c", &script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pipe = child.stdin.take().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let (sender, messages) = channel();
+    std::thread::spawn(move || {
+        let mut message = Vec::new();
+        while output.read_until(0, &mut message).is_ok_and(|length| length > 0) {
+            message.pop(); // the zero that ends it
+            if sender.send(serde_json::from_slice(&message).unwrap()).is_err() {
+                return;
+            }
+            message.clear();
+        }
+    });
+    (child, pipe, messages)
 }
 
 impl Drop for Browser {
