@@ -446,7 +446,8 @@ where
             let version = version(&record.identity).await?;
             if version.is_none() || version != record.version {
                 if !rehearsal::is_on() {
-                    self.end(&key, Reason::CredentialsChanged).await?;
+                    // Boxed: it is rare, and every request would carry it.
+                    Box::pin(self.end(&key, Reason::CredentialsChanged)).await?;
                 }
                 return Err(token.ended(Reason::CredentialsChanged));
             }
