@@ -87,6 +87,19 @@ async fn row_24_too_many_failures_are_429_with_retry_after_for_known_and_unknown
 }
 
 #[tokio::test]
+async fn a_clone_of_what_is_throttled_shares_the_throttle() {
+    let throttled = Basic::new("r").validated_by(users()).throttled(throttle().0).by_user(UserPassword::user);
+    let layers = [throttled.clone(), throttled].map(AuthenticateLayer::new);
+    let mut statuses = Vec::new();
+    for layer in layers.iter().cycle().take(6) {
+        let mut request = support::request(&[("authorization", &basic("alice", "wrong"))]);
+        request.extensions_mut().insert(SocketAddr::new(HERE.parse().unwrap(), 4711));
+        statuses.push(ask(layer, request).await.status.as_u16());
+    }
+    assert_eq!(statuses, [401, 401, 401, 401, 401, 429]);
+}
+
+#[tokio::test]
 async fn the_right_password_is_429_too_while_the_brake_is_on() {
     let site = site();
     for _ in 0..5 {

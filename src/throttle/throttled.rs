@@ -13,7 +13,6 @@ use crate::{Authenticator, Challenges, Details, Granted, Part, Reason, Rejection
 /// let keys = ApiKey::new("api").validated_by(Tokens::<u32>::new()).throttled(Throttle::default());
 /// # let _ = keys;
 /// ```
-#[derive(Clone)]
 #[must_use]
 pub struct Throttled<A, S = MemoryFailures, U = NoUser> {
     inner: A,
@@ -97,6 +96,13 @@ fn is_guess(rejection: &Rejection) -> bool {
                     | Reason::CredentialsChanged
             )
     })
+}
+
+/// Shares the throttle, whatever keeps its failures.
+impl<A: Clone, S, U: Clone> Clone for Throttled<A, S, U> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), throttle: self.throttle.clone(), user: self.user.clone() }
+    }
 }
 
 impl<A: fmt::Debug, S, U> fmt::Debug for Throttled<A, S, U> {
