@@ -102,6 +102,8 @@ where
                     let (mut service, mut request) = waiting.take().expect(POLLED_AGAIN);
                     if let Some(watch) = this.watch.as_deref_mut() {
                         this.layer.hooks().accepted(&granted, watch);
+                        // Before the service may end what let the client in: a trial that looked later would refuse.
+                        watch.advance(cx);
                         mark(request.extensions_mut());
                     }
                     let (authenticated, granted) = Authenticated::by(granted);

@@ -15,7 +15,8 @@ use http::{Request, Response};
 use support::{Body, ask_layer, request, secrets::*, send, whoami};
 use tower::{Layer as _, Service as _, service_fn};
 use tower_authn::{
-    AuthenticateLayer, Authenticator, BearerToken, Rejection, Scheme as _, observe::Event, scheme::Bearer,
+    AuthenticateLayer, Authenticator, BearerToken, Rejection, Scheme as _, Tokens, observe::Event,
+    scheme::Bearer,
 };
 
 /// The reports of a layer that is asked once; the answer must be that of a layer without.
@@ -116,6 +117,25 @@ async fn it_goes_on_while_the_service_works() {
         whoami(request).await
     }));
     send(service, request(&[("authorization", &bearer())])).await;
+    assert_eq!(*seen.lock().unwrap(), ["accepted by Bearer", "accepted, report-only would_accept by Bearer"]);
+}
+
+#[tokio::test]
+async fn a_service_that_ends_what_let_the_client_in_locks_nobody_out() {
+    let tokens = Tokens::new();
+    tokens.insert_weak("t", "alice");
+    let by_token = || Bearer::new("r").validated_by(tokens.clone());
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let lines = Arc::clone(&seen);
+    let layer =
+        AuthenticateLayer::new(by_token()).report_only(by_token()).observe(move |event: &Event<'_>| {
+            lines.lock().unwrap().push(event.to_string());
+        });
+    let service = layer.layer(service_fn(async |request: Request<Body>| {
+        assert_eq!(tokens.revoke("t"), Some("alice"));
+        whoami(request).await
+    }));
+    send(service, request(&[("authorization", "Bearer t")])).await;
     assert_eq!(*seen.lock().unwrap(), ["accepted by Bearer", "accepted, report-only would_accept by Bearer"]);
 }
 

@@ -39,7 +39,7 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     ///
     /// It is not waited for: where it is not done when the answer is ready, it is dropped, and reported as
     /// [undecided](super::Verdict::Undecided). It runs in the request's own task, so what its validator computes without
-    /// waiting is computed before the answer goes out. Where nobody would be told, it is not asked.
+    /// waiting is computed before the service is called, or the answer goes out. Where nobody would be told, it is not asked.
     ///
     /// Its throttles are looked at, and count neither failures nor successes, so that they can be the real one's; what no real one
     /// shares stays empty. They are looked at after the real one has counted: the failure that is one too many is reported as
