@@ -97,6 +97,22 @@ async fn causes_and_addresses_are_told() {
 }
 
 #[tokio::test]
+async fn a_cause_is_one_line_and_keeps_its_quotes() {
+    let broken = bearer_that(|| Rejection::unavailable().because("the pool's \"main\"\nis down"));
+    let explanation = explained(broken, &curl(&[("Authorization", "Bearer x")])).await.to_string();
+    assert!(explanation.contains(r#"cause: the pool's "main"\nis down"#), "{explanation}");
+}
+
+#[tokio::test]
+async fn a_stack_that_looks_at_addresses_wants_to_know_the_peer() {
+    let list = IpAllowlist::new("10.0.0.0/8".parse::<Networks>().unwrap());
+    let layer = AuthenticateLayer::new(ClientAddr::new().validated_by(list));
+    let head = curl(&[]).parse::<RequestHead>().unwrap().into_parts();
+    let explanation = layer.explain(&head).await.to_string();
+    assert!(explanation.contains("cause: the peer's address is not in the request"), "{explanation}");
+}
+
+#[tokio::test]
 async fn headers_of_a_rejection_are_told_without_cookie_values() {
     let dead = bearer_that(|| {
         let cookie = "sid=s3cr3t; Path=/; Max-Age=0".parse().unwrap();

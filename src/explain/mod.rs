@@ -117,7 +117,8 @@ struct AnswerHead {
 
 impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     /// Explains what this layer would do with a request, by doing it with a copy of its head: it extracts and validates as for
-    /// any request, and calls no service. A captured request is read by [`RequestHead`].
+    /// any request, and calls no service, so that what lies inside, such as a [`RequireLayer`](crate::RequireLayer), is not asked. A
+    /// captured request is read by [`RequestHead`]; say by [`RequestHead::from_peer`] where it came from, if the stack looks at addresses.
     ///
     /// # Security
     ///

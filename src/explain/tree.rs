@@ -47,8 +47,8 @@ impl Branch {
             ("client", &finding.client),
         ];
         let more = more.into_iter().filter_map(|(name, value)| {
-            // One line each, whatever an app's error holds.
-            let value = value.as_ref()?.escape_debug();
+            // One line each, whatever an app's error holds; quotes are no harm to it.
+            let value = value.as_ref()?.escape_debug().to_string().replace(r"\'", "'").replace(r#"\""#, "\"");
             Some(Self(format!("{name}: {value}"), Vec::new()))
         });
         Self(format!("{scheme}{} ({})", finding.reason, finding.kind), more.collect())

@@ -98,7 +98,8 @@ impl Decision<'_> {
         self.rejection().map(Rejection::reason)
     }
 
-    /// Returns the schemes that granted the identity, or the one whose finding decided; none where nothing was brought.
+    /// Returns the schemes that granted the identity, or the one whose finding decided; none where nothing was brought, or where
+    /// no scheme found what decided, as after too many failures.
     pub const fn schemes(&self) -> &[&'static str] {
         self.schemes
     }
