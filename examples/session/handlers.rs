@@ -22,7 +22,7 @@ pub async fn me(user: Who) -> impl IntoResponse {
 }
 
 pub async fn form(RawQuery(query): RawQuery) -> Html<String> {
-    Html(pages::sign_in("", &pages::field(&query.unwrap_or_default(), "next"), ""))
+    Html(pages::sign_in("", "", &pages::field(&query.unwrap_or_default(), "next"), ""))
 }
 
 pub async fn sign_in<S: SessionStore<String>, F: FailureStore>(
@@ -34,7 +34,7 @@ pub async fn sign_in<S: SessionStore<String>, F: FailureStore>(
     let [user, password, next, stay] =
         ["user", "password", "next", "stay"].map(|name| pages::field(&body, name));
     let attempt = site.throttle.attempt(peer.ip(), Some(&user)).await?;
-    let user = match site.users.validate(UserPassword::new(user, password)).await {
+    let user = match site.users.validate(UserPassword::new(user.clone(), password)).await {
         Ok(Some(user)) => user,
         Err(outage) if outage.kind() != RejectionKind::Invalid => {
             attempt.undecided(); // nobody knows whether the password is right, and it is no guess
@@ -42,7 +42,7 @@ pub async fn sign_in<S: SessionStore<String>, F: FailureStore>(
         }
         _ => {
             attempt.failed();
-            let page = pages::sign_in("The user name or the password is not right.", &next, &stay);
+            let page = pages::sign_in("The user name or the password is not right.", &user, &next, &stay);
             return Ok((StatusCode::UNAUTHORIZED, Html(page)).into_response()); // the layer adds the challenge
         }
     };

@@ -84,7 +84,7 @@ where
 Sign in at {url}/ as {name} with {password}, or:
 curl -i {url}/api/me                             # 401
 curl -i -H 'Accept: text/html' {url}/me          # 302 to the form
-curl -i -c jar -d 'user={name}&password={password}&next=/api/me' {url}/login   # stay=yes: Max-Age
+curl -i -c jar -d 'user={name}&password={password}&next=/api/me' {url}/login   # with &stay=yes: Max-Age
 curl -i -b jar {url}/api/me
 curl -i -b jar -X POST {url}/logout              # or {url}/logout-everywhere
 "

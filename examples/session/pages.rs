@@ -7,15 +7,17 @@ pub fn field(form: &str, name: &str) -> String {
     fields.find(|(known, _)| known == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
 
-pub fn sign_in(message: &str, next: &str, stay: &str) -> String {
-    let next = escaped(next);
+/// The form, filled in as it was sent, but for the password.
+pub fn sign_in(message: &str, user: &str, next: &str, stay: &str) -> String {
+    let (user, next) = (escaped(user), escaped(next));
     let ticked = if stay.is_empty() { "" } else { " checked" };
+    let (at_user, at_password) = if user.is_empty() { (" autofocus", "") } else { ("", " autofocus") };
     page(&format!(
         r#"<h1>Sign in</h1><p role="alert">{message}</p>
 <form method="post" action="/login">
 <input type="hidden" name="next" value="{next}">
-<p><label>User<br><input name="user" autocomplete="username" required autofocus></label></p>
-<p><label>Password<br><input name="password" type="password" autocomplete="current-password" required></label></p>
+<p><label>User<br><input name="user" value="{user}" autocomplete="username" required{at_user}></label></p>
+<p><label>Password<br><input name="password" type="password" autocomplete="current-password" required{at_password}></label></p>
 <p><label><input type="checkbox" name="stay" value="yes"{ticked}> Stay signed in</label><br>
 <small>Not on a computer that others use.</small></p>
 <button>Sign in</button>
@@ -43,7 +45,8 @@ fn page(body: &str) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>A small site</title>\n\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
          <style>body{{font:1.1rem/1.5 system-ui;max-width:28rem;margin:10vh auto;padding:0 1rem}}\
-         input,button{{font:inherit;padding:.3rem .6rem}}form{{margin:.6rem 0}}</style>\n{body}\n</html>\n"
+         input,button{{font:inherit;padding:.3rem .6rem}}form{{margin:.6rem 0}}\
+         [role=alert]{{color:#a40000}}</style>\n{body}\n</html>\n"
     )
 }
 
