@@ -297,6 +297,23 @@ async fn an_index_holds_no_more_than_what_lives_whatever_the_limit() {
 }
 
 #[tokio::test]
+async fn an_index_whose_first_sessions_last_does_not_fill_up_behind_them() {
+    let Some(redis) = Redis::up("stale-behind") else { return };
+    let mut site = sessions(&redis);
+    site.0 = site.0.at_most_per_subject(usize::MAX);
+    for _ in 0..2 {
+        site.0.stay_signed_in().create("alice".to_owned()).await.unwrap().1.into_header_value();
+    }
+    for _ in 0..200 {
+        let (id, _) = site.0.create("alice".to_owned()).await.unwrap();
+        // As if it had expired.
+        assert_eq!(redis.cli(&["DEL", &format!("{{tower-authn}}:session:{}", id.key())]), "1");
+    }
+    let known: usize = redis.cli(&["ZCARD", &redis.cli(&["KEYS", "*:subject:*"])]).parse().unwrap();
+    assert!(known < 50, "{known}: of any two that are looked at those go that are gone");
+}
+
+#[tokio::test]
 async fn scripts_that_redis_forgot_are_sent_again() {
     let Some(redis) = Redis::up("scripts") else { return };
     let site = sessions(&redis);

@@ -77,8 +77,9 @@ local function add(key, index, member, created, seen, lifetime, subject, identit
   if version ~= '' then redis.call('HSET', key, 'v', version) end
   if lifetime ~= '' then redis.call('HSET', key, 'l', lifetime) end
   redis.call('PEXPIRE', key, lives_for(tonumber(created), lifetime))
-  -- One comes, and two that Redis removed go, so that there are never many of these.
-  for _, old in ipairs(redis.call('ZRANGE', index, 0, 1)) do
+  -- One comes, and of any two those go that Redis removed, so that there are never many of these. Not of the first two: who stays
+  -- signed in may be in front of others for weeks.
+  for _, old in ipairs(redis.call('ZRANDMEMBER', index, 2)) do
     if redis.call('EXISTS', prefix .. old) == 0 then redis.call('ZREM', index, old) end
   end
   redis.call('ZADD', index, created, member)
