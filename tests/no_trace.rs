@@ -60,7 +60,7 @@ fn head(name: &str, value: &str) -> Request<Body> {
 }
 
 /// Lets everybody in who brings a password, after a wait for long enough that a trial is decided.
-#[cfg(feature = "redis")]
+#[cfg(any(feature = "passwords", feature = "redis"))]
 fn slow() -> impl Authenticator<Identity = &'static str> {
     Basic::new("r").validated_by(async |_: UserPassword| {
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -96,6 +96,22 @@ async fn a_trial_that_shares_the_throttle_does_not_bring_429_closer() {
     let invalid = "refused, report-only would_refuse: invalid (Basic: wrong_password)";
     let throttled = "refused, report-only would_refuse: throttled (too_many_failures)";
     assert_eq!(site.reports(), [invalid, invalid, throttled, throttled]);
+}
+
+#[tokio::test]
+async fn a_trial_beside_one_that_waits_looks_at_the_throttle_before_it_counts() {
+    let throttle = Throttle::default().by_user(quota());
+    let waits = Basic::new("r").validated_by(async |_: UserPassword| {
+        tokio::task::yield_now().await;
+        Ok::<Option<&'static str>, Rejection>(None)
+    });
+    let real = waits.throttled(throttle.clone()).by_user(UserPassword::user);
+    let site = watched(real, throttled(&throttle));
+    for status in [401, 401, 401, 429] {
+        assert_eq!(site.sign_in("wrong").await, status);
+    }
+    let verdicts: Vec<_> = site.reports().iter().map(|report| report.contains("throttled")).collect();
+    assert_eq!(verdicts, [false, false, false, true]);
 }
 
 #[tokio::test]
@@ -332,6 +348,20 @@ mod passwords {
             started(signs_in.as_mut());
             drop(gate);
             assert_eq!(signs_in.await, Ok("alice"));
+        });
+    }
+
+    #[test]
+    fn a_trial_that_waits_too_long_for_its_permit_is_reported_as_overloaded() {
+        while_no_hash_ends(async |_gate| {
+            let passwords = passwords().hashed_by(one_at_a_time(1, Duration::from_millis(20)));
+            let mut first = pin!(explained(&passwords, PASSWORD));
+            started(first.as_mut());
+            let site = watched(slow(), Basic::new("r").validated_by(passwords.clone()));
+            assert_eq!(site.sign_in(PASSWORD).await, 200);
+            let report = "accepted, report-only would_refuse: unavailable (Basic: overloaded)";
+            assert_eq!(site.reports(), [report]);
+            assert_eq!(passwords.hasher().stats().turned_away, 0);
         });
     }
 

@@ -123,8 +123,8 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     /// # Security
     ///
     /// It is a real validation that leaves no trace: throttles turn away as ever and count nothing, no session ends or lives longer
-    /// for it. Caches remember it, a key set may be fetched, and a validator of the app's own does whatever it does. No decision is told
-    /// of, counted or logged. Offer it to operators only: whoever may ask could try out passwords.
+    /// for it. A token that was verified is remembered, a key set may be fetched, and a validator of the app's own does whatever it
+    /// does. No decision is told of, counted or logged. Offer it to operators only: whoever may ask could try out passwords.
     pub async fn explain(&self, head: &Parts) -> Explanation {
         let asked = Asked::of(head);
         let mut head = head.clone();

@@ -42,9 +42,10 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     /// waiting is computed before the service is called, or the answer goes out. Where nobody would be told, it is not asked.
     ///
     /// Its throttles are looked at, and count neither failures nor successes, so that they can be the real one's; what no real one
-    /// shares stays empty. They are looked at after the real one has counted: the failure that is one too many is reported as
-    /// throttled. It ends no session, and none lives longer for it. It takes no hash permit from a sign-in, and makes no hash anew. Its
-    /// caches remember, which changes no answer.
+    /// shares stays empty. Where the real one decides without waiting, it has counted by then: the failure that is one too many is
+    /// reported as throttled. The trial ends no session, and none lives longer for it. It makes no hash anew, and takes no hash permit
+    /// from a sign-in: what is tried out is hashed one at a time, and what waits too long for that is reported as
+    /// [overloaded](crate::Reason::Overloaded). Tokens that were verified are remembered, which changes no answer.
     ///
     /// A validator of the app's own is asked as ever, and so are its look-ups: give the trial such as only read.
     ///
