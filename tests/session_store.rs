@@ -422,6 +422,43 @@ async fn sign_ins_uses_and_ends_at_the_same_time_leave_nothing_half_done() {
 }
 
 #[test]
+fn of_a_rotation_and_an_end_at_the_same_time_nothing_lives_on() {
+    const ROUNDS: usize = 20_000;
+    let key = |number: usize| SessionKey::from_bytes([number.to_be_bytes(); 4].concat().try_into().unwrap());
+    for reason in [Reason::Revoked, Reason::Replaced] {
+        let store = MemorySessions::default();
+        let (begun, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let until = |count: &AtomicUsize, rounds| {
+            while count.load(Ordering::SeqCst) < rounds {
+                std::thread::yield_now();
+            }
+        };
+        let mut live_on = 0;
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for round in 1..=ROUNDS {
+                    until(&begun, round);
+                    support::now(store.replace(&key(round), key(ROUNDS + round), of("admin"), limits()))
+                        .unwrap();
+                    done.store(round, Ordering::SeqCst);
+                }
+            });
+            for round in 1..=ROUNDS {
+                support::now(store.create(key(round), of("guest"), limits())).unwrap();
+                begun.store(round, Ordering::SeqCst);
+                // Sooner and later, so that they meet at every step; where it hurts, once in tens of thousands.
+                (0..round % 500).for_each(|_| std::hint::spin_loop());
+                support::now(store.end(&key(round), reason, limits())).unwrap();
+                until(&done, round);
+                let new = support::now(store.load(&key(ROUNDS + round), limits())).unwrap();
+                live_on += usize::from(matches!(new, Some(Stored::Live(_))));
+            }
+        });
+        assert_eq!(live_on, 0, "{reason}");
+    }
+}
+
+#[test]
 fn a_runtime_without_time_is_tried_once() {
     static PANICS: AtomicUsize = AtomicUsize::new(0);
     let hook = std::panic::take_hook();

@@ -216,11 +216,17 @@ impl<I: Send + Sync + 'static> SessionStore<I> for MemorySessions<I> {
             }
         }
         let mut is_new = shared.insert(&mut subjects, key, record, Some(old), limits, &mut removed);
-        // Under another subject it may have been signed out since, when there was no new one yet to end.
-        let was_revoked = |entry: &Entry<I>| matches!(entry.state, State::Ended(Reason::Revoked));
-        if is_new && shared.session(old).get(old).is_some_and(was_revoked) {
+        // Under another subject it may have been ended since, when there was no new one yet to end with it. Without a grace it is
+        // over by itself, and may have been found so.
+        let ended_since = |entry: &Entry<I>| match entry.state {
+            State::Ended(Reason::Replaced) if !limits.grace.is_zero() => Some(Reason::Replaced),
+            State::Ended(Reason::Revoked) => Some(Reason::Revoked),
+            _ => None,
+        };
+        let ended_since = shared.session(old).get(old).and_then(ended_since);
+        if let Some(reason) = ended_since.filter(|_| is_new) {
             forget_key(&mut subjects, &subject, &key);
-            shared.end(&key, Reason::Revoked, limits, &mut removed);
+            shared.end(&key, reason, limits, &mut removed);
             is_new = false;
         }
         Ok(is_new.then(|| shared.end_oldest(&mut subjects, &subject, &key, limits, &mut removed)))
