@@ -6,7 +6,7 @@ use super::{Scheme, read};
 use crate::{Challenge, ConfigurationWarning, Finding, Inspection, IntoRealm, Realm, Reason, Rejection};
 
 /// A session's token in a cookie: `__Host-session` with `Secure`, `HttpOnly`, `SameSite=Lax` and `Path=/`, which the browser
-/// forgets when it is closed (RFC 6265bis §4.1.3).
+/// forgets when it is closed (RFC 6265bis §4.1.3), unless it is [set for](Self::set_for) a time.
 ///
 /// The client sees 401 `Session realm="…"`; the scheme is not registered, it is there since a 401 must have a challenge. A
 /// cookie that stands for no session is expired in the same answer. One that occurs twice counts as none, since

@@ -25,7 +25,8 @@ use crate::{
 
 /// Sessions of an app's identities: creates them, and validates the cookie that stands for one. Clones share them.
 ///
-/// A session ends when it was not used for 30 minutes, 12 hours after the sign-in, or when it is revoked. The client then sees
+/// A session ends when it was not used for 30 minutes, 12 hours after the sign-in, or when it is revoked; that of a user who
+/// [stays signed in](Self::stay_signed_in), after 14 days or when it is revoked. The client then sees
 /// 401 without an error (or, with [`respond::Redirect`](crate::respond::Redirect), the page to sign in), its cookie is expired in the same answer,
 /// and the log has the [`Reason`]. A store that is down is 503, and the cookie stays.
 ///
@@ -149,14 +150,15 @@ impl<I, S> Sessions<I, S> {
         }
     }
 
-    /// Sets how long a session may go unused; 30 minutes by default. Since a use is not written down each time, a session may
-    /// end earlier by up to [`touch_every`](Self::touch_every).
+    /// Sets how long an [ordinary](Lifetime::Ordinary) session may go unused; 30 minutes by default. Since a use is not
+    /// written down each time, it may end earlier by up to [`touch_every`](Self::touch_every).
     pub fn idle_limit(mut self, idle: Duration) -> Self {
         self.limits.idle = idle;
         self
     }
 
-    /// Sets how long a session lives at most, however much it is used; 12 hours by default.
+    /// Sets how long an [ordinary](Lifetime::Ordinary) session lives at most, however much it is used; 12 hours by default. That of a
+    /// user who [stays signed in](Self::stay_signed_in) lives for as long as [`stay_signed_in_for`](Self::stay_signed_in_for) says.
     pub fn absolute_limit(mut self, absolute: Duration) -> Self {
         self.limits.absolute = absolute;
         self
@@ -307,8 +309,8 @@ where
     }
 
     /// Gives a session a new id and identity, for example when its user gains a right. The time of the sign-in stays, and so does the
-    /// absolute limit; who [stays signed in](Self::stay_signed_in) does so for the rest of the time. So does the version of the credentials: who has just changed the password wants
-    /// [`create_in_place_of`](Self::create_in_place_of) to stay signed in.
+    /// absolute limit; who [stays signed in](Self::stay_signed_in) does so for the rest of the time. The version of the credentials
+    /// stays too: who has just changed the password wants [`create_in_place_of`](Self::create_in_place_of), not to be signed out.
     ///
     /// # Errors
     ///
