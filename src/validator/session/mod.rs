@@ -2,18 +2,20 @@
 //!
 //! Begin with [`Sessions`]. The manual's chapter on [sessions](crate::manual::sessions) is the recipe.
 
-use std::{borrow::Cow, fmt, pin::Pin, sync::Arc, time::Duration};
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
 mod id;
 mod limits;
 #[allow(clippy::module_inception)]
 mod session;
 mod sign_out;
+mod subject;
 
 pub use id::{SessionId, SessionKey, SessionKeyError};
 pub use limits::Limits;
 pub use session::{Session, SessionInfo};
 pub use sign_out::SignOut;
+pub use subject::Subject;
 
 use crate::{
     Clock, ConfigurationWarning, Inspection, Observe, Reason, Rejection, Validator,
@@ -69,57 +71,6 @@ pub struct Sessions<I, S = MemorySessions<I>> {
     clock: Clock,
     version: Option<VersionOf<I>>,
     observers: Arc<Observers>,
-}
-
-/// Whose session it is: what [`Sessions::revoke_all`] ends all sessions of, and [`Sessions::list`] lists.
-///
-/// ```
-/// use std::borrow::Cow;
-/// use tower_authn::validator::session::Subject;
-///
-/// struct User {
-///     id: u64,
-/// }
-///
-/// impl Subject for User {
-///     fn subject(&self) -> Cow<'_, str> {
-///         self.id.to_string().into()
-///     }
-/// }
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "sessions of `{Self}` cannot be told apart by whose they are",
-    label = "must be a `Subject`"
-)]
-pub trait Subject {
-    /// Returns a name that is unique, and stays the same while the account exists. Visitors without an account want a name each:
-    /// they would share the limit, and end each other's sessions.
-    fn subject(&self) -> Cow<'_, str>;
-}
-
-impl Subject for String {
-    fn subject(&self) -> Cow<'_, str> {
-        Cow::Borrowed(self)
-    }
-}
-
-impl Subject for str {
-    fn subject(&self) -> Cow<'_, str> {
-        Cow::Borrowed(self)
-    }
-}
-
-impl<T: Subject + ?Sized> Subject for &T {
-    fn subject(&self) -> Cow<'_, str> {
-        T::subject(self)
-    }
-}
-
-/// The subject that the session was created for.
-impl<I> Subject for Session<I> {
-    fn subject(&self) -> Cow<'_, str> {
-        Cow::Borrowed(&self.record().subject)
-    }
 }
 
 /// A look-up of the version of somebody's credentials.
