@@ -165,8 +165,10 @@ impl<I: Send + Sync + 'static> SessionStore<I> for MemorySessions<I> {
         let mut removed = Vec::new();
         let subject = Arc::clone(&record.subject);
         let mut subjects = shared.subject(&subject);
-        let is_new = shared.insert(&mut subjects, key, record, None, limits, &mut removed);
-        Ok(is_new.then(|| shared.end_oldest(&mut subjects, &subject, &key, limits, &mut removed)))
+        if !shared.insert(&mut subjects, key, record, None, limits, &mut removed) {
+            return Ok(None);
+        }
+        Ok(Some(shared.end_oldest(&mut subjects, &subject, &key, limits, &mut removed)))
     }
 
     async fn load(&self, key: &SessionKey, limits: Limits) -> Result<Option<Stored<I>>, Rejection> {
@@ -215,7 +217,9 @@ impl<I: Send + Sync + 'static> SessionStore<I> for MemorySessions<I> {
                 _ => return Ok(None),
             }
         }
-        let mut is_new = shared.insert(&mut subjects, key, record, Some(old), limits, &mut removed);
+        if !shared.insert(&mut subjects, key, record, Some(old), limits, &mut removed) {
+            return Ok(None);
+        }
         // Under another subject it may have been ended since, when there was no new one yet to end with it. Without a grace it is
         // over by itself, and may have been found so.
         let ended_since = |entry: &Entry<I>| match entry.state {
@@ -224,12 +228,12 @@ impl<I: Send + Sync + 'static> SessionStore<I> for MemorySessions<I> {
             _ => None,
         };
         let ended_since = shared.session(old).get(old).and_then(ended_since);
-        if let Some(reason) = ended_since.filter(|_| is_new) {
+        if let Some(reason) = ended_since {
             forget_key(&mut subjects, &subject, &key);
             shared.end(&key, reason, limits, &mut removed);
-            is_new = false;
+            return Ok(None);
         }
-        Ok(is_new.then(|| shared.end_oldest(&mut subjects, &subject, &key, limits, &mut removed)))
+        Ok(Some(shared.end_oldest(&mut subjects, &subject, &key, limits, &mut removed)))
     }
 
     async fn end(
