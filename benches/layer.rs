@@ -60,6 +60,9 @@ fn cases() -> Vec<Case> {
             Box::new(move || calls(layer(by_bearer(1)).layer(service_fn(inner)), Some(bearer()))),
         ),
         ("bearer, refused", Box::new(move || calls(layer(by_bearer(1)).layer(service_fn(inner)), None))),
+        ("default responder, no Accept", Box::new(move || negotiated(String::new()))),
+        ("default responder, Chrome", Box::new(move || negotiated(CHROME.to_owned()))),
+        ("default responder, 64 KiB", Box::new(move || negotiated("text/html;q=0.1,".repeat(4096)))),
         (
             "or of two, accepted",
             Box::new(move || {
@@ -100,6 +103,19 @@ fn cases() -> Vec<Case> {
             }),
         ),
     ]
+}
+
+/// What Chrome asks for when it opens a page.
+const CHROME: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,\
+                      application/signed-exchange;v=b3;q=0.7";
+
+/// Refused, and drawn as this `Accept` wants.
+fn negotiated(accept: String) -> Run {
+    let accept = Some(accept).filter(|accept| !accept.is_empty());
+    calls(
+        AuthenticateLayer::new(by_bearer(1)).layer(service_fn(inner)),
+        accept.map(|accept| ("accept", accept)),
+    )
 }
 
 fn layer<A: Authenticator>(authenticator: A) -> AuthenticateLayer<A, ProblemJson> {

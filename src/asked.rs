@@ -1,8 +1,10 @@
 //! The few facts of a request that choose how its rejection is drawn.
 
-use http::{HeaderValue, Method, Uri, header, request::Parts};
+use std::sync::OnceLock;
 
-use crate::respond::accept;
+use http::{HeaderValue, Method, Uri, Version, header, request::Parts};
+
+use crate::respond::accept::{self, Accept, Format};
 
 /// What is known of the request that an [`Answer`](crate::Answer) is for. No credential is among it.
 ///
@@ -18,10 +20,19 @@ use crate::respond::accept;
 pub struct Asked {
     method: Method,
     target: Uri,
-    accept: Option<HeaderValue>,
+    accept: Accept,
+    /// Read from `accept` when it is first wanted, which is never for most accepted requests.
+    format: OnceLock<Format>,
     fetch: Fetch,
     grpc: Option<&'static str>,
-    authorization: bool,
+}
+
+/// Which clients get gRPC answers; nobody, unless the layer's settings say so: a client's header alone must not turn a refusal
+/// into a status of 200.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct GrpcClients {
+    pub(crate) grpc: bool,
+    pub(crate) grpc_web: bool,
 }
 
 /// What the browser says of where the request comes from.
@@ -39,23 +50,18 @@ static SEC_FETCH_MODE: header::HeaderName = header::HeaderName::from_static("sec
 impl Asked {
     /// Reads the facts from a request's head.
     pub fn of(head: &Parts) -> Self {
-        Self::of_target(head, &head.uri)
+        Self::of_target(head, &head.uri, GrpcClients::default())
     }
 
     /// Reads the facts where a router took a prefix off the target. One walk over the headers costs less than a look-up of
     /// each name.
-    pub(crate) fn of_target(head: &Parts, target: &Uri) -> Self {
-        let (mut accept, mut fetch, mut grpc, mut authorization) = (None, Fetch::Untold, None, false);
+    pub(crate) fn of_target(head: &Parts, target: &Uri, clients: GrpcClients) -> Self {
+        let (mut accept, mut fetch, mut grpc) = (Accept::default(), Fetch::Untold, None);
         for (name, value) in &head.headers {
             if name == header::ACCEPT {
-                accept = Some(match accept.take() {
-                    None => value.clone(),
-                    Some(before) => accept::joined(&before, value).unwrap_or(before),
-                });
-            } else if name == header::AUTHORIZATION {
-                authorization = true;
+                accept.add(value);
             } else if name == header::CONTENT_TYPE {
-                grpc = grpc.or_else(|| grpc_type(value));
+                grpc = grpc.or_else(|| clients.content_type(head, value));
             } else if name == SEC_FETCH_MODE {
                 let mode = if value == "navigate" { Fetch::Navigation } else { Fetch::Script };
                 fetch = if fetch == Fetch::Untold { mode } else { fetch };
@@ -63,7 +69,14 @@ impl Asked {
                 fetch = Fetch::Script;
             }
         }
-        Self { method: head.method.clone(), target: target.clone(), accept, fetch, grpc, authorization }
+        Self {
+            method: head.method.clone(),
+            target: target.clone(),
+            accept,
+            format: OnceLock::new(),
+            fetch,
+            grpc,
+        }
     }
 
     /// Returns the request's method.
@@ -79,7 +92,7 @@ impl Asked {
 
     /// Whether the client prefers a page to data.
     pub fn wants_html(&self) -> bool {
-        !self.is_grpc() && accept::best(self.accept.as_ref()) == accept::Format::Html
+        !self.is_grpc() && self.format() == Format::Html
     }
 
     /// Whether a person follows a link or submits a form: `Sec-Fetch-Mode: navigate`, or without that header a client that
@@ -97,13 +110,14 @@ impl Asked {
         self.fetch == Fetch::Script
     }
 
-    /// Whether a gRPC client asks; it must get an empty body.
+    /// Whether the answer is a gRPC status, with status 200 and an empty body: only where the layer is set
+    /// [for gRPC](crate::AuthenticateLayer::for_grpc) or [gRPC-Web](crate::AuthenticateLayer::for_grpc_web).
     pub fn is_grpc(&self) -> bool {
         self.grpc.is_some()
     }
 
-    pub(crate) fn format(&self) -> accept::Format {
-        accept::best(self.accept.as_ref())
+    pub(crate) fn format(&self) -> Format {
+        *self.format.get_or_init(|| accept::best(&self.accept))
     }
 
     /// The content type that a gRPC answer carries.
@@ -111,31 +125,34 @@ impl Asked {
         self.grpc
     }
 
-    /// Whether shared caches are already kept off by the request (RFC 9111 §3.5).
-    pub(crate) fn has_authorization(&self) -> bool {
-        self.authorization
-    }
-
     /// The facts where no request is known.
     pub(crate) fn unknown() -> Self {
         Self {
             method: Method::GET,
             target: Uri::default(),
-            accept: None,
+            accept: Accept::default(),
+            format: OnceLock::new(),
             fetch: Fetch::Untold,
             grpc: None,
-            authorization: false,
         }
     }
 }
 
-fn grpc_type(content_type: &HeaderValue) -> Option<&'static str> {
-    let kind = content_type.as_bytes();
-    let starts_with = |prefix: &str| {
-        kind.len() >= prefix.len() && kind[..prefix.len()].eq_ignore_ascii_case(prefix.as_bytes())
-    };
-    // The longest first: each is a prefix of the one before.
-    ["application/grpc-web-text", "application/grpc-web", "application/grpc"]
-        .into_iter()
-        .find(|prefix| starts_with(prefix))
+impl GrpcClients {
+    /// Returns the content type of the answer, if the request is one of gRPC: POST over HTTP/2, or of gRPC-Web: POST.
+    fn content_type(self, head: &Parts, sent: &HeaderValue) -> Option<&'static str> {
+        if !(self.grpc || self.grpc_web) || head.method != Method::POST {
+            return None;
+        }
+        let is = |kind: &str| {
+            let sent = sent.as_bytes();
+            let (start, rest) = sent.split_at(kind.len().min(sent.len()));
+            start.eq_ignore_ascii_case(kind.as_bytes()) && matches!(rest, [] | [b'+' | b';', ..])
+        };
+        if self.grpc && head.version == Version::HTTP_2 && is("application/grpc") {
+            return Some("application/grpc");
+        }
+        let web = ["application/grpc-web", "application/grpc-web-text"];
+        web.into_iter().find(|kind| self.grpc_web && is(kind))
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
-use http::HeaderValue;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
 
 use crate::{Rejection, RejectionKind, asked::Asked};
 
@@ -118,7 +119,7 @@ impl ChallengeBuilder {
     /// characters outside ASCII, or an `error`, `error_description`, `error_uri` or `scope` with `"` or `\`
     /// (RFC 6750 §3).
     pub fn build(self) -> Result<Challenge, ChallengeError> {
-        let precedence = Precedence::of(&self.text[..self.scheme_len]);
+        let precedence = Precedence::of(&self.text[..self.scheme_len], &self.names);
         match self.error {
             Some(error) => Err(error),
             None => HeaderValue::try_from(self.text)
@@ -180,22 +181,50 @@ pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_tchar)
 }
 
-/// The order of challenges in an answer: clients and proxies that look at one line only look at the first.
+/// The order of challenges in an answer. nginx's `auth_request` forwards the first line alone, and some clients read no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Precedence {
+    /// It says what is wrong with the credentials that the client sent.
+    Error,
     Bearer,
     DPoP,
+    /// It has a line of its own before Basic's: GNU wget 1.21 aborts at a line that follows Basic's.
+    Other,
     Basic,
-    Unregistered,
+    /// It joins Basic's line, where wget, curl, urllib, Java, Chromium and nginx all read past it.
+    JoinsBasic,
 }
 
-impl Precedence {
-    const ALL: [Self; 4] = [Self::Bearer, Self::DPoP, Self::Basic, Self::Unregistered];
+/// The schemes of IANA's registry beside Bearer, DPoP and Basic; curl and wget would break on one of them in Basic's line.
+const REGISTERED: [&str; 11] = [
+    "Concealed",
+    "Digest",
+    "GNAP",
+    "HOBA",
+    "Mutual",
+    "Negotiate",
+    "OAuth",
+    "PrivateToken",
+    "SCRAM-SHA-1",
+    "SCRAM-SHA-256",
+    "vapid",
+];
 
-    fn of(scheme: &str) -> Self {
+impl Precedence {
+    const ALL: [Self; 6] =
+        [Self::Error, Self::Bearer, Self::DPoP, Self::Other, Self::Basic, Self::JoinsBasic];
+
+    fn of(scheme: &str, names: &[String]) -> Self {
+        let is = |known: &&str| known.eq_ignore_ascii_case(scheme);
+        if names.iter().any(|name| name.eq_ignore_ascii_case("error")) {
+            return Self::Error;
+        }
         let known = [("Bearer", Self::Bearer), ("DPoP", Self::DPoP), ("Basic", Self::Basic)];
-        let found = known.iter().find(|(name, _)| name.eq_ignore_ascii_case(scheme));
-        found.map_or(Self::Unregistered, |(_, precedence)| *precedence)
+        if let Some((_, precedence)) = known.iter().find(|(name, _)| is(name)) {
+            return *precedence;
+        }
+        let begins_with_realm = names.first().is_some_and(|name| name.eq_ignore_ascii_case("realm"));
+        if begins_with_realm && !REGISTERED.iter().any(is) { Self::JoinsBasic } else { Self::Other }
     }
 }
 
@@ -308,6 +337,39 @@ impl Challenges {
         Precedence::ALL.into_iter().flat_map(move |precedence| challenges().filter(of(precedence)))
     }
 
+    /// Appends one `WWW-Authenticate` line for each challenge, but for those that join Basic's line.
+    pub(crate) fn append_to(&self, headers: &mut HeaderMap) {
+        let mut basic: Option<&Challenge> = None;
+        let mut joined: Vec<u8> = Vec::new();
+        for challenge in self.iter() {
+            match (challenge.0.precedence, basic) {
+                (Precedence::JoinsBasic, Some(basic)) => {
+                    if joined.is_empty() {
+                        joined.extend_from_slice(basic.header_value().as_bytes());
+                    }
+                    joined.extend_from_slice(b", ");
+                    joined.extend_from_slice(challenge.header_value().as_bytes());
+                }
+                (Precedence::Basic, before) => {
+                    if let Some(before) = before {
+                        headers.append(header::WWW_AUTHENTICATE, before.header_value().clone());
+                    }
+                    basic = Some(challenge);
+                }
+                _ => drop(headers.append(header::WWW_AUTHENTICATE, challenge.header_value().clone())),
+            }
+        }
+        if let Some(basic) = basic {
+            let line = if joined.is_empty() {
+                None
+            } else {
+                HeaderValue::from_maybe_shared(Bytes::from(joined)).ok()
+            };
+            let line = line.unwrap_or_else(|| basic.header_value().clone());
+            headers.append(header::WWW_AUTHENTICATE, line);
+        }
+    }
+
     /// Keeps what goes with the kind of the rejection and with who asked.
     pub(crate) fn fit(&mut self, rejection: &Rejection, asked: &Asked, basic: BasicForScripts) {
         match rejection.kind() {
@@ -340,7 +402,7 @@ impl Challenges {
                 offer.challenge.as_ref().and_then(|basic| HeaderValue::try_from(format!("x{basic}")).ok());
             if let (Some(challenge), Some(value)) = (&mut offer.challenge, renamed) {
                 let scheme_len = challenge.0.scheme_len + 1;
-                *challenge = Challenge::rendered(value, scheme_len, Precedence::Unregistered);
+                *challenge = Challenge::rendered(value, scheme_len, Precedence::Other);
             }
         }
     }

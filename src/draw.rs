@@ -70,7 +70,7 @@ pub(crate) fn draw<B, R: Respond<B>>(
         own_headers(response.headers_mut(), rejection, challenges);
     }
     if let Some(content_type) = asked.grpc() {
-        trailers_only(&mut response, rejection.kind(), content_type);
+        trailers_only(&mut response, rejection, content_type);
     }
     response
 }
@@ -113,7 +113,7 @@ pub(crate) fn add_missing(headers: &mut HeaderMap, more: Vec<(HeaderName, Header
     }
 }
 
-fn cookie_name(set_cookie: &HeaderValue) -> &[u8] {
+pub(crate) fn cookie_name(set_cookie: &HeaderValue) -> &[u8] {
     let bytes = set_cookie.as_bytes();
     let end = bytes.iter().position(|byte| matches!(byte, b'=' | b';')).unwrap_or(bytes.len());
     bytes[..end].trim_ascii()
@@ -133,9 +133,7 @@ fn own_headers(headers: &mut HeaderMap, rejection: &Rejection, challenges: &Chal
         headers.remove(header::WWW_AUTHENTICATE);
         headers.remove(header::RETRY_AFTER);
     }
-    challenges.iter().for_each(|challenge| {
-        headers.append(header::WWW_AUTHENTICATE, challenge.header_value().clone());
-    });
+    challenges.append_to(headers);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(wait) = rejection.retry_after() {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
@@ -147,10 +145,12 @@ fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
+static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+static GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+static GRPC_RETRY_PUSHBACK_MS: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
+
 /// Turns the answer into what gRPC calls trailers-only: status 200, and the outcome among the headers.
-fn trailers_only<B>(response: &mut Response<B>, kind: RejectionKind, content_type: &'static str) {
-    static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
-    static GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+fn trailers_only<B>(response: &mut Response<B>, rejection: &Rejection, content_type: &'static str) {
     let (code, message) = match response.status() {
         StatusCode::UNAUTHORIZED => ("16", "unauthenticated"),
         StatusCode::BAD_REQUEST => ("3", "malformed credentials"),
@@ -160,10 +160,30 @@ fn trailers_only<B>(response: &mut Response<B>, kind: RejectionKind, content_typ
         StatusCode::SERVICE_UNAVAILABLE => ("14", "authentication unavailable"),
         _ => ("13", "authentication misconfigured"),
     };
-    debug_assert!(code != "13" || kind == RejectionKind::Misconfigured, "{kind:?} has no gRPC status");
     *response.status_mut() = StatusCode::OK;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(&GRPC_STATUS, HeaderValue::from_static(code));
     headers.insert(&GRPC_MESSAGE, HeaderValue::from_static(message));
+    if let Some(wait) = rejection.retry_after() {
+        let milliseconds = whole_seconds(wait).saturating_mul(1000);
+        headers.insert(&GRPC_RETRY_PUSHBACK_MS, HeaderValue::from(milliseconds));
+    }
+}
+
+/// The status of an answer as it is told of: a gRPC client looks for it among the headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) status: StatusCode,
+    pub(crate) grpc_status: Option<u8>,
+}
+
+impl Sent {
+    pub(crate) fn in_response<B>(response: &Response<B>) -> Self {
+        let status = response.status();
+        // No other answer to a refused request has a 2xx status.
+        let grpc = if status.is_success() { response.headers().get(&GRPC_STATUS) } else { None };
+        let grpc_status = grpc.and_then(|code| code.to_str().ok()?.parse().ok());
+        Self { status, grpc_status }
+    }
 }

@@ -7,13 +7,14 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode, header};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::{
     AuthenticateLayer, Authenticated, Authenticator, Granted, PassedOver, Rejection,
     asked::Asked,
+    cache_control,
     draw::{Undrawn, add_missing},
     observe::{Watch, mark},
     respond::Respond,
@@ -149,19 +150,14 @@ fn finish<A, R, B>(
     } else if response.status() == StatusCode::UNAUTHORIZED
         && !response.headers().contains_key(header::WWW_AUTHENTICATE)
     {
-        for challenge in layer.challenges_for_bare_401(asked).iter() {
-            response.headers_mut().append(header::WWW_AUTHENTICATE, challenge.header_value().clone());
-        }
+        layer.challenges_for_bare_401(asked).append_to(response.headers_mut());
     }
     let headers = response.headers_mut();
-    // Also what nobody gets may be for one client alone: a cookie that is expired.
-    let is_personal = !granted.schemes.as_slice().is_empty() || !granted.headers.is_empty();
     if !granted.headers.is_empty() {
         add_missing(headers, granted.headers);
     }
-    // RFC 9111 §3.5 keeps shared caches off an `Authorization`, but not off a cookie or an API key.
-    if is_personal && !asked.has_authorization() {
-        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private"));
+    if !is_kept_from_shared_caches(granted.schemes.as_slice()) {
+        cache_control::add_private(headers);
     }
     if !granted.passed_over.is_empty() {
         let extensions = response.extensions_mut();
@@ -170,6 +166,12 @@ fn finish<A, R, B>(
             None => drop(extensions.insert(PassedOver(granted.passed_over))),
         }
     }
+}
+
+/// Whether shared caches keep off by themselves: RFC 9111 §3.5 protects what an `Authorization` let in, but not what a cookie, an API
+/// key, an address or a certificate did, nor what is shown to nobody alone.
+fn is_kept_from_shared_caches(schemes: &[&str]) -> bool {
+    !schemes.is_empty() && schemes.iter().all(|scheme| matches!(*scheme, "Basic" | "Bearer" | "DPoP"))
 }
 
 impl<S, A, R, B> fmt::Debug for ResponseFuture<S, A, R, B>

@@ -94,9 +94,10 @@ impl<I> Granted<I> {
         self.aside.as_ref().map_or(&NONE, |aside| &aside.details)
     }
 
-    /// Files a rejection of the identity under the schemes that granted it, with what is known of the grant.
+    /// Files a rejection of the identity under the schemes that granted it, with what is known of the grant, and with its headers:
+    /// a cookie that was renewed is renewed whatever the answer.
     pub(crate) fn file(&self, rejection: Rejection) -> Rejection {
-        rejection.found_by_all(self.schemes()).about(self.details())
+        rejection.found_by_all(self.schemes()).about(self.details()).with_missing_headers(&self.headers)
     }
 
     pub(crate) fn reported(&self) -> &[Option<Tried>] {

@@ -7,11 +7,11 @@ use tower_layer::Layer;
 
 use crate::{
     Authenticate, Authenticator, Challenges, ConfigurationWarning, Granted, Inspection, Rejection,
-    asked::Asked,
+    asked::{Asked, GrpcClients},
     challenge::BasicForScripts,
-    draw::{Draft, Undrawn, draw, draw_over},
+    draw::{Draft, Sent, Undrawn, draw, draw_over},
     observe::{Hooks, Logging, Watch},
-    respond::{Answer, Negotiate, Respond},
+    respond::{Answer, Empty, Negotiate, Respond},
 };
 
 /// Authenticates every request to a service, whatever the schemes, and answers all others alike.
@@ -34,6 +34,7 @@ pub struct AuthenticateLayer<A, R = Negotiate> {
     responder: Arc<R>,
     bare_401: Bare401,
     basic: BasicForScripts,
+    grpc: GrpcClients,
     target: Option<TargetFrom>,
     /// Kept from where `A` is known to be an authenticator, so that the layer asks nothing of it to wrap a service.
     inspect: fn(&A) -> Inspection,
@@ -59,6 +60,7 @@ impl<A: Authenticator> AuthenticateLayer<A> {
             responder: Arc::new(Negotiate),
             bare_401: Bare401::Completed,
             basic: BasicForScripts::Hidden,
+            grpc: GrpcClients::default(),
             target: None,
             inspect: Inspection::of,
         }
@@ -68,12 +70,13 @@ impl<A: Authenticator> AuthenticateLayer<A> {
 impl<A, R> AuthenticateLayer<A, R> {
     /// Lets something else draw the answers. It draws the body; status and challenges stay the layer's.
     pub fn respond_with<T>(self, responder: T) -> AuthenticateLayer<A, T> {
-        let Self { authenticator, bare_401, basic, target, inspect, hooks, .. } = self;
+        let Self { authenticator, bare_401, basic, grpc, target, inspect, hooks, .. } = self;
         AuthenticateLayer {
             authenticator,
             responder: Arc::new(responder),
             bare_401,
             basic,
+            grpc,
             target,
             inspect,
             hooks,
@@ -90,6 +93,51 @@ impl<A, R> AuthenticateLayer<A, R> {
     /// `Sec-Fetch-Mode` or `X-Requested-With`) gets the other challenges, or `xBasic` if there is no other.
     pub fn show_basic_to_scripts(self) -> Self {
         Self { basic: BasicForScripts::Shown, ..self }
+    }
+
+    /// Answers gRPC clients in their own way: a refusal is `grpc-status` 16 (401), 7 (403), 8 (429), 14 (503), 3 (400), 5 (404) or
+    /// 13 (500) with a fixed `grpc-message`, beside HTTP status 200 and no body; what says `Retry-After` also says
+    /// `grpc-retry-pushback-ms`. Off by default: a gRPC client understands a status of 401, too.
+    ///
+    /// # Security
+    ///
+    /// Never set this on a service by whose status a proxy decides, such as nginx's `auth_request`, Envoy's `ext_authz`, Traefik's
+    /// `ForwardAuth` or Caddy's `forward_auth`: to such a proxy 200 means that the request is good, and a client could ask for it by
+    /// its content type. [`check`](Self::check) warns of it.
+    ///
+    /// A request counts as one of gRPC if it is a POST over HTTP/2 with the content type `application/grpc`, also with a subtype after
+    /// `+` or parameters after `;`. All others get what the responder draws: nothing ([`Empty`]), since tonic's
+    /// body cannot be made from bytes, unless [`respond_with`](Self::respond_with) follows.
+    ///
+    /// ```
+    /// use tower_authn::{AuthenticateLayer, Scheme, Tokens, scheme::Bearer};
+    ///
+    /// let layer = AuthenticateLayer::new(Bearer::new("api").validated_by(Tokens::<u32>::new())).for_grpc();
+    /// # let _ = layer;
+    /// ```
+    pub fn for_grpc(self) -> AuthenticateLayer<A, Empty> {
+        let grpc = GrpcClients { grpc: true, ..self.grpc };
+        AuthenticateLayer { grpc, ..self.respond_with(Empty) }
+    }
+
+    /// Answers gRPC-Web clients as [`for_grpc`](Self::for_grpc) answers gRPC clients: those that send a POST, over any version of
+    /// HTTP, with the content type `application/grpc-web` or `application/grpc-web-text`. Off by default.
+    ///
+    /// # Security
+    ///
+    /// Never set this on a service by whose status a proxy decides: as for `for_grpc`, and any client can send such a request.
+    ///
+    /// ```
+    /// use tower_authn::{AuthenticateLayer, Scheme, Tokens, scheme::Bearer};
+    ///
+    /// let layer = AuthenticateLayer::new(Bearer::new("api").validated_by(Tokens::<u32>::new()))
+    ///     .for_grpc()
+    ///     .for_grpc_web();
+    /// # let _ = layer;
+    /// ```
+    pub fn for_grpc_web(self) -> AuthenticateLayer<A, Empty> {
+        let grpc = GrpcClients { grpc_web: true, ..self.grpc };
+        AuthenticateLayer { grpc, ..self.respond_with(Empty) }
     }
 
     /// Sets where to find the target that the client asked for, where a router took a prefix off: for
@@ -110,10 +158,8 @@ impl<A, R> AuthenticateLayer<A, R> {
     }
 
     pub(crate) fn asked(&self, head: &Parts) -> Asked {
-        match self.target.and_then(|target| target(&head.extensions)) {
-            Some(target) => Asked::of_target(head, target),
-            None => Asked::of(head),
-        }
+        let target = self.target.and_then(|target| target(&head.extensions));
+        Asked::of_target(head, target.unwrap_or(&head.uri), self.grpc)
     }
 
     /// Returns what is legal about the configuration, and hardly meant, as it is now: that an issuer cannot be reached, for
@@ -137,6 +183,12 @@ impl<A, R> AuthenticateLayer<A, R> {
     /// Inspects all parts, those that are only tried out last.
     pub(crate) fn inspection(&self) -> Inspection {
         let mut inspection = (self.inspect)(&self.authenticator);
+        if self.grpc.grpc {
+            inspection.warn(ConfigurationWarning::AnswersGrpc { setting: "for_grpc" });
+        }
+        if self.grpc.grpc_web {
+            inspection.warn(ConfigurationWarning::AnswersGrpc { setting: "for_grpc_web" });
+        }
         if let Some(shadow) = &self.hooks.shadow {
             shadow.inspect(&mut inspection);
         }
@@ -173,7 +225,7 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         let mut challenges = Challenges::offered(&*self.authenticator, &rejection);
         let mut response = self.draw(&rejection, &mut challenges, asked);
         if let Some(watch) = watch {
-            self.hooks.rejected(&rejection, response.status(), watch);
+            self.hooks.rejected(&rejection, Sent::in_response(&response), watch);
         }
         response.extensions_mut().insert(rejection);
         response
@@ -214,12 +266,13 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         match watch {
             Some(watch) if draft == Draft::Final || watch.is_outermost() => {
                 let due = (logging, std::mem::take(&mut waiting));
-                self.hooks.rejected_inside(&rejection, response.status(), watch, granted.details(), due);
+                let sent = Sent::in_response(response);
+                self.hooks.rejected_inside(&rejection, sent, watch, granted.details(), due);
                 logging = Logging::Done;
             }
             Some(watch) => {
-                let status = response.status();
-                waiting.add(&self.hooks, &rejection, status, granted.details(), watch, logging);
+                let sent = Sent::in_response(response);
+                waiting.add(&self.hooks, &rejection, sent, granted.details(), watch, logging);
             }
             None => {}
         }
@@ -288,6 +341,7 @@ impl<A, R> fmt::Debug for AuthenticateLayer<A, R> {
             .field("responder", &type_name::<R>())
             .field("bare_401", &self.bare_401)
             .field("basic_for_scripts", &self.basic)
+            .field("grpc", &self.grpc)
             .field("hooks", &self.hooks)
             .finish_non_exhaustive()
     }

@@ -62,6 +62,7 @@ mod asked;
 pub mod authenticator;
 #[cfg(feature = "axum")]
 mod axum;
+mod cache_control;
 mod challenge;
 mod clock;
 mod details;

@@ -164,3 +164,13 @@ mod jwt {
         assert_eq!(warnings(Bearer::new("r").validated_by(jwt)), expected);
     }
 }
+
+#[test]
+fn row_28_answers_for_grpc_are_warned_about_by_the_setting() {
+    let layer = || AuthenticateLayer::new(by_bearer());
+    let warned = |setting| Warning::AnswersGrpc { setting };
+    assert!(layer().check().is_empty());
+    assert_eq!(layer().for_grpc().check(), [warned("for_grpc")]);
+    assert_eq!(layer().for_grpc().for_grpc_web().check(), [warned("for_grpc"), warned("for_grpc_web")]);
+    assert!(warned("for_grpc").to_string().contains("`.for_grpc()`"));
+}

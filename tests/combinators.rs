@@ -15,9 +15,10 @@ use support::{Answered, Body, ask, request, secrets::*, send};
 use tower::{Layer as _, service_fn};
 use tower_authn::{
     AnyOf, AuthenticateLayer, Authenticated, Authenticator, BearerToken, BoxAuthenticator, Challenge,
-    Finding, PassedOver, Reason, Rejection, RejectionKind, Scheme, Tokens,
+    Challenges, Finding, Granted, PassedOver, Reason, Rejection, RejectionKind, Scheme, Tokens,
     authenticator::AnyOfError,
-    scheme::{self, ApiKey, Bearer},
+    scheme::{self, ApiKey, Bearer, ClientAddr, SessionCookie, SessionToken},
+    validator::{IpAllowlist, Networks},
 };
 
 /// A cookie whose session is always dead: it counts as none, and is expired.
@@ -164,7 +165,8 @@ async fn or_two_validators_of_one_scheme_offer_one_challenge() {
 #[tokio::test]
 async fn or_nests() {
     let nested = || by_dead_cookie().or(by_basic()).or(by_key().or(by_bearer()));
-    assert_eq!(ask(nested(), &[]).await.challenges().len(), 4);
+    let offered = ask(nested(), &[]).await.challenges().join(", ");
+    assert_eq!(offered.matches("realm=").count(), 4, "{offered}");
     assert_eq!(ask(nested(), &[("authorization", &bearer())]).await.body, "alice");
     assert_eq!(ask(nested(), &[STALE, ("x-api-key", KEY)]).await.body, "alice");
 }
@@ -279,6 +281,29 @@ async fn and_optional_a_dead_half_counts_as_missing() {
     }
 }
 
+/// A cookie that can be no session's: found out when it is read, before anything is validated.
+const UNREADABLE: (&str, &str) = ("cookie", "__Host-session=not a session");
+
+#[tokio::test]
+async fn and_optional_an_unreadable_half_is_incomplete_whatever_stands_beside_it() {
+    let session = || {
+        SessionCookie::new("r").validated_by(|_: SessionToken| async { Ok::<_, Rejection>(Some("alice")) })
+    };
+    assert_eq!(ask_optional(session(), &[UNREADABLE]).await.body, "nobody", "alone it counts as none");
+    let first = || session().and(by_key()).map(|(user, _)| user);
+    let second = || by_key().and(session()).map(|(user, _)| user);
+    let good = ("x-api-key", KEY);
+    let bad = ("x-api-key", "wrong");
+    for beside in [&[][..], &[good], &[bad], &[good, bad]] {
+        let headers = [&[UNREADABLE], beside].concat();
+        for answer in [ask_optional(first(), &headers).await, ask_optional(second(), &headers).await] {
+            let status = answer.status.as_u16();
+            assert!(matches!(status, 400 | 401), "{status} beside {beside:?}: {}", answer.body);
+        }
+    }
+    assert_eq!(ask_optional(first(), &[]).await.body, "nobody", "both are absent");
+}
+
 #[tokio::test]
 async fn and_grants_name_both_schemes() {
     let layer = AuthenticateLayer::new(by_key().and(by_bearer()));
@@ -311,6 +336,23 @@ async fn optional_a_dead_session_passes_as_nobody_with_a_finding_and_its_cookie_
 }
 
 #[tokio::test]
+async fn optional_over_an_address_that_is_not_allowed_stays_403() {
+    let office = || IpAllowlist::new("10.0.0.0/8".parse::<Networks>().unwrap());
+    let address = ClientAddr::new().peer_from(|_| Some([192, 0, 2, 7].into()));
+    assert_eq!(
+        ask_optional(address.validated_by(office()).map(|_| "office"), &[]).await.status.as_u16(),
+        403
+    );
+    let by_either = ClientAddr::new()
+        .peer_from(|_| Some([192, 0, 2, 7].into()))
+        .validated_by(office())
+        .map(|_| "office")
+        .and(by_bearer())
+        .map(|(_, user)| user);
+    assert_eq!(ask_optional(by_either, &[("authorization", &bearer())]).await.status.as_u16(), 403);
+}
+
+#[tokio::test]
 async fn optional_an_outage_is_503_not_nobody() {
     assert_eq!(ask_optional(key_that(Rejection::unavailable), &[ANY_KEY]).await.status.as_u16(), 503);
 }
@@ -333,6 +375,45 @@ async fn and_then_refuses_with_none_and_an_error_is_503() {
         Ok(Some("never"))
     });
     assert_eq!(ask(down, &[("authorization", &bearer())]).await.status.as_u16(), 503);
+}
+
+/// Bearer whose grant renews a cookie.
+struct Renews;
+
+impl Authenticator for Renews {
+    type Credentials = ();
+    type Identity = &'static str;
+
+    fn extract(&self, _: &mut http::request::Parts) -> Result<Option<()>, Rejection> {
+        Ok(Some(()))
+    }
+
+    async fn validate(&self, (): ()) -> Result<Granted<&'static str>, Rejection> {
+        let granted = Granted::new("alice", "Session");
+        Ok(granted
+            .with_header(header::SET_COOKIE, HeaderValue::from_static("sid=new"))
+            .with_header(header::SET_COOKIE, HeaderValue::from_static("seen=now")))
+    }
+
+    fn challenge(&self, _: &Rejection, challenges: &mut Challenges) {
+        challenges.add("Session", Challenge::new("Session").param("realm", "r").build().ok());
+    }
+}
+
+#[tokio::test]
+async fn require_and_and_then_keep_the_headers_of_the_grant_when_they_refuse() {
+    let refused = ask(Renews.require(|_: &&str| false), &[]).await;
+    assert_eq!((refused.status.as_u16(), refused.all("set-cookie")), (403, vec!["sid=new", "seen=now"]));
+    let gone = ask(Renews.and_then(|_| async { Ok(None::<&'static str>) }), &[]).await;
+    assert_eq!((gone.status.as_u16(), gone.all("set-cookie")), (401, vec!["sid=new", "seen=now"]));
+    let signed_out = Renews.and_then(|_| async {
+        let ended = Rejection::missing().with_reason(Reason::Revoked);
+        Err::<Option<&'static str>, _>(
+            ended.with_header(header::SET_COOKIE, HeaderValue::from_static(EXPIRE)),
+        )
+    });
+    let cookies = ask(signed_out, &[]).await;
+    assert_eq!(cookies.all("set-cookie"), [EXPIRE, "seen=now"], "what the refusal says of a cookie counts");
 }
 
 #[tokio::test]

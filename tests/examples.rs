@@ -123,11 +123,37 @@ fn runtime_stack_offers_what_the_list_names() {
     let lines: Vec<_> = head.lines().filter(|line| line.starts_with("www-authenticate")).collect();
     assert_eq!(
         lines,
-        [
-            r#"www-authenticate: Basic realm="configured", charset="UTF-8""#,
-            r#"www-authenticate: ApiKey realm="configured""#,
-        ]
+        [r#"www-authenticate: Basic realm="configured", charset="UTF-8", ApiKey realm="configured""#]
     );
     let authorization = format!("Authorization: {}", basic("demo", PASSWORD));
     assert_eq!(curl(&["-H", &authorization, &url]).unwrap().1, "You are demo by Basic.\n");
 }
+
+#[test]
+fn row_3_wget_curl_and_urllib_answer_basic_beside_other_schemes() {
+    let secrets = [("DEMO_PASSWORD", PASSWORD), ("DEMO_TOKEN", TOKEN), ("DEMO_KEY", ADMIN)];
+    for stack in ["basic, api-key", "bearer, api-key, basic", "api-key, basic, bearer"] {
+        let example = Example::start("runtime_stack", &[&secrets[..], &[("STACK", stack)]].concat());
+        let url = format!("{}/whoami", example.url);
+        let user = format!("demo:{PASSWORD}");
+        let Some((_, body)) = curl(&["--anyauth", "-u", &user, &url]) else { return };
+        assert!(body.ends_with("You are demo by Basic.\n"), "curl, {stack}: {body}");
+        let password = format!("--password={PASSWORD}");
+        let wget = ["wget", "-qO-", "--tries=1", "--timeout=20", "--user=demo", &password, &url];
+        let urllib = ["/usr/bin/python3", "-c", URLLIB, &url, PASSWORD];
+        for command in [&wget[..], &urllib] {
+            let Ok(output) = std::process::Command::new(command[0]).args(&command[1..]).output() else {
+                return support::skipped(command[0]);
+            };
+            let body = String::from_utf8_lossy(&output.stdout);
+            assert_eq!(body, "You are demo by Basic.\n", "{}, {stack}", command[0]);
+        }
+    }
+}
+
+const URLLIB: &str = "
+import sys, urllib.request as r
+passwords = r.HTTPPasswordMgrWithDefaultRealm()
+passwords.add_password(None, sys.argv[1], 'demo', sys.argv[2])
+print(r.build_opener(r.HTTPBasicAuthHandler(passwords)).open(sys.argv[1], timeout=20).read().decode(), end='')
+";

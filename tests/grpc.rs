@@ -2,23 +2,27 @@
 
 mod support;
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use bytes::{Buf as _, BufMut as _};
-use http::{Request, Response, uri::PathAndQuery};
+use http::{Request, Response, Version, uri::PathAndQuery};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
     service::TowerToHyperService,
 };
-use support::{ask, secrets::*};
+use support::secrets::*;
 use tonic::{
     Code, Status,
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
     metadata::MetadataValue,
 };
 use tower::{Layer as _, ServiceExt as _, service_fn};
-use tower_authn::{AuthenticateLayer, Authenticated, Authenticator, Rejection, respond};
+use tower_authn::{AuthenticateLayer, Authenticated, Authenticator, Rejection, observe::Event};
 
 /// Messages that are bytes, so that no code has to be generated.
 #[derive(Clone, Copy, Default)]
@@ -93,23 +97,28 @@ where
     }
 }
 
-/// Serves one connection after another behind the authenticator, and calls it with this `authorization`.
-async fn call(
-    authenticator: impl Authenticator<Identity = &'static str>,
-    authorization: Option<&str>,
-) -> Result<String, Status> {
+/// Serves one connection behind the authenticator, and returns its URL.
+async fn serve(authenticator: impl Authenticator<Identity = &'static str>) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    // tonic's body has a default, but is not made from bytes.
-    let layer = AuthenticateLayer::new(authenticator).respond_with(respond::Empty);
+    let layer = AuthenticateLayer::new(authenticator).for_grpc();
     let service = layer.layer(service_fn(whoami));
-    let server = tokio::spawn(async move {
+    tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let service = service
             .map_request(|request: Request<hyper::body::Incoming>| request.map(tonic::body::Body::new));
         let connection = auto::Builder::new(TokioExecutor::new());
         let _ = connection.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).await;
     });
+    url
+}
+
+/// Calls a server of its own with this `authorization`.
+async fn call(
+    authenticator: impl Authenticator<Identity = &'static str>,
+    authorization: Option<&str>,
+) -> Result<String, Status> {
+    let url = serve(authenticator).await;
     let channel = tonic::transport::Channel::from_shared(url).unwrap().connect().await.unwrap();
     let mut client = tonic::client::Grpc::new(channel);
     client.ready().await.unwrap();
@@ -118,7 +127,6 @@ async fn call(
         request.metadata_mut().insert("authorization", MetadataValue::try_from(authorization).unwrap());
     }
     let answer = client.unary(request, PathAndQuery::from_static("/test.Whoami/Ask"), Raw).await;
-    server.abort();
     answer.map(|answer| String::from_utf8(answer.into_inner()).unwrap())
 }
 
@@ -146,14 +154,38 @@ async fn row_28_a_tonic_client_understands_every_rejection() {
 }
 
 #[tokio::test]
+async fn row_28_streams_are_refused_before_they_begin() {
+    let url = serve(by_bearer()).await;
+    let channel = || tonic::transport::Channel::from_shared(url.clone()).unwrap().connect_lazy();
+    let path = PathAndQuery::from_static("/test.Whoami/Ask");
+    let stream = || tonic::Request::new(tokio_stream::iter([Vec::new()]));
+    let mut client = tonic::client::Grpc::new(channel());
+    client.ready().await.unwrap();
+    let answers = client.server_streaming(tonic::Request::new(Vec::new()), path.clone(), Raw).await;
+    assert_eq!(answers.unwrap_err().code(), Code::Unauthenticated);
+    client.ready().await.unwrap();
+    let answer = client.client_streaming(stream(), path.clone(), Raw).await;
+    assert_eq!(answer.unwrap_err().code(), Code::Unauthenticated);
+    client.ready().await.unwrap();
+    let both = client.streaming(stream(), path, Raw).await;
+    assert_eq!(both.unwrap_err().code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn row_28_a_tonic_client_reads_how_long_to_wait() {
+    let throttled = bearer_that(|| Rejection::throttled(Duration::from_millis(1_500)));
+    let status = call(throttled, Some("Bearer x")).await.unwrap_err();
+    assert_eq!(status.metadata().get("grpc-retry-pushback-ms").unwrap(), "2000");
+    assert_eq!(status.metadata().get("retry-after").unwrap(), "2");
+}
+
+#[tokio::test]
 async fn row_28_a_rejection_from_inside_is_trailers_only_too() {
     let handler = service_fn(|_: Request<support::Body>| async {
         Ok::<_, Infallible>(Rejection::insufficient_scope("write").into_response::<support::Body>())
     });
-    let headers = [("authorization", bearer()), ("content-type", "application/grpc+proto".to_owned())];
-    let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let answer =
-        support::send(AuthenticateLayer::new(by_bearer()).layer(handler), support::request(&headers)).await;
+    let service = AuthenticateLayer::new(by_bearer()).for_grpc().layer(handler);
+    let answer = support::send(service, grpc_request(&[("authorization", &bearer())])).await;
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, ""));
     assert_eq!(
         (answer.one("grpc-status"), answer.one("content-type")),
@@ -163,15 +195,27 @@ async fn row_28_a_rejection_from_inside_is_trailers_only_too() {
 }
 
 #[tokio::test]
-async fn row_28_grpc_web_gets_its_own_content_type() {
-    for (sent, answered) in [
-        ("application/grpc", "application/grpc"),
-        ("APPLICATION/GRPC+proto", "application/grpc"),
-        ("application/grpc-web+proto", "application/grpc-web"),
-        ("application/grpc-web-text", "application/grpc-web-text"),
-    ] {
-        let answer = ask(by_bearer(), &[("content-type", sent)]).await;
-        assert_eq!((answer.status.as_u16(), answer.one("content-type")), (200, Some(answered)));
-    }
-    assert_eq!(ask(by_bearer(), &[("content-type", "application/json")]).await.status, 401);
+async fn row_28_observers_are_told_the_grpc_status() {
+    let seen = Arc::<Mutex<Vec<String>>>::default();
+    let told = Arc::clone(&seen);
+    let layer = AuthenticateLayer::new(by_bearer()).for_grpc().observe(move |event: &Event<'_>| {
+        let decision = event.decision().unwrap();
+        let (status, grpc) = (decision.status().map(|status| status.as_u16()), decision.grpc_status());
+        told.lock().unwrap().push(format!("{status:?} {grpc:?}: {decision}"));
+    });
+    let service = layer.layer(service_fn(support::whoami));
+    support::send(service.clone(), grpc_request(&[])).await;
+    support::send(service.clone(), support::request(&[])).await;
+    support::send(service, grpc_request(&[("authorization", &bearer())])).await;
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen[0], "Some(200) Some(16): 200 (gRPC 16): missing");
+    assert_eq!(seen[1], "Some(401) None: 401: missing");
+    assert_eq!(seen[2], "None None: accepted by Bearer");
+}
+
+fn grpc_request(headers: &[(&str, &str)]) -> Request<support::Body> {
+    let content_type = ("content-type", "application/grpc+proto");
+    let mut request = support::request(&[&[content_type], headers].concat());
+    (*request.method_mut(), *request.version_mut()) = (http::Method::POST, Version::HTTP_2);
+    request
 }

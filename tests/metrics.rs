@@ -5,6 +5,7 @@ mod support;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use support::{ask, ask_layer, secrets::*};
+use tower::{Layer as _, service_fn};
 use tower_authn::{AuthenticateLayer, Authenticator as _, Rejection, throttle::Throttle};
 
 /// Runs it on this thread, and returns what was counted, line by line.
@@ -46,6 +47,16 @@ fn decisions_are_counted_by_scheme_outcome_and_reason() {
         has(&lines, &format!("tower_authn_decisions_total{{{labels}}} 1"));
     }
     has(&lines, r#"tower_authn_decision_duration_seconds_count{scheme="Bearer"} 3"#);
+}
+
+#[test]
+fn row_28_the_grpc_status_is_a_label() {
+    let layer = AuthenticateLayer::new(by_bearer()).for_grpc_web();
+    let mut request = support::request(&[("content-type", "application/grpc-web")]);
+    *request.method_mut() = http::Method::POST;
+    let lines = counted(support::send(layer.layer(service_fn(support::whoami)), request));
+    let labels = r#"scheme="none",outcome="refused",reason="missing",grpc_status="16""#;
+    has(&lines, &format!("tower_authn_decisions_total{{{labels}}} 1"));
 }
 
 #[test]

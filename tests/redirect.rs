@@ -95,8 +95,10 @@ async fn row_18_scripts_programs_and_grpc_get_the_401() {
     {
         stays(&ask(app(), Method::GET, "/me", headers).await, 401);
     }
+    let layer = AuthenticateLayer::new(by_session()).for_grpc_web().respond_with(Redirect::to("/login"));
+    let app = Router::new().fallback(any(async || "in")).layer(layer);
     let (status, headers, _) =
-        ask(app(), Method::POST, "/me", &[PAGE, ("content-type", "application/grpc")]).await;
+        ask(app, Method::POST, "/me", &[PAGE, ("content-type", "application/grpc-web")]).await;
     assert_eq!((status.as_u16(), headers.get("location")), (200, None));
     assert_eq!(headers["grpc-status"], "16");
 }

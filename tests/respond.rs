@@ -11,6 +11,7 @@ use http_body_util::Full;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use support::{Answered, Body, ask_layer, secrets::*, vectors};
+use tower::{Layer as _, service_fn};
 use tower_authn::{
     Answer, AuthenticateLayer, Challenge, Demand, Rejection, Respond, Unauthorized,
     respond::{Empty, Html, Negotiate, Plain, ProblemJson},
@@ -207,8 +208,14 @@ async fn a_redirect_is_drawn_in_place_of_a_401_only() {
         401,
         "without a Location it is none"
     );
-    let grpc = draw(Rejection::invalid(), to_login, &[("content-type", "application/grpc")]).await;
-    assert_eq!((grpc.status.as_u16(), grpc.one("grpc-status")), (200, Some("16")));
+    let layer = AuthenticateLayer::new(by_bearer()).for_grpc_web().respond_with(to_login);
+    let mut request = support::request(&[("content-type", "application/grpc-web")]);
+    *request.method_mut() = http::Method::POST;
+    let grpc = support::send(layer.layer(service_fn(support::whoami)), request).await;
+    assert_eq!(
+        (grpc.status.as_u16(), grpc.one("grpc-status"), grpc.one("location")),
+        (200, Some("16"), None)
+    );
 }
 
 // ===== without a layer =====

@@ -54,6 +54,20 @@ fn refusals_are_logged_at_info_with_their_reason() {
 }
 
 #[test]
+fn row_28_the_log_says_the_grpc_status() {
+    let layer = AuthenticateLayer::new(by_bearer()).for_grpc_web();
+    let mut request = support::request(&[("content-type", "application/grpc-web")]);
+    *request.method_mut() = http::Method::POST;
+    let events = logged(send(layer.layer(service_fn(whoami)), request));
+    holds(
+        &events[0],
+        &["http.response.status_code=200", "rpc.grpc.status_code=16", "message=200 (gRPC 16): missing"],
+    );
+    let events = logged(ask(by_bearer(), &[]));
+    assert!(!events[0].1.contains("rpc.grpc"), "{}", events[0].1);
+}
+
+#[test]
 fn outages_are_logged_at_warn_and_mistakes_at_error() {
     let outage = logged(ask(down(), SENT));
     assert_eq!(outage[0].0, Level::WARN);

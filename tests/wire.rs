@@ -4,12 +4,12 @@ mod support;
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use http::StatusCode;
+use http::{Method, StatusCode, Version};
 use support::{Answered, ask, ask_layer, secrets::*, send};
 use tower::{Layer as _, service_fn};
 use tower_authn::{
-    AuthenticateLayer, Authenticator, BearerToken, Challenge, Demand, Finding, Reason, Rejection,
-    RequireLayer, Scheme as _, Tokens, Users, scheme,
+    AuthenticateLayer, Authenticator, BearerToken, Challenge, Challenges, Demand, Finding, Granted, Reason,
+    Rejection, RequireLayer, Respond, Scheme as _, Tokens, Users, scheme,
     scheme::{ApiKey, Basic, Bearer},
 };
 
@@ -53,9 +53,59 @@ async fn row_2_scope_and_resource_metadata_when_configured() {
 }
 
 #[tokio::test]
-async fn row_3_no_credentials_several_schemes_one_line_each_the_most_important_first() {
+async fn row_3_no_credentials_several_schemes_the_most_important_first() {
     let all = by_key().or(by_basic()).or(by_bearer());
-    is(&ask(all, &[]).await, 401, &[BEARER, BASIC, API_KEY]);
+    is(&ask(all, &[]).await, 401, &[BEARER, &format!("{BASIC}, {API_KEY}")]);
+    is(&ask(by_key().or(by_bearer()), &[]).await, 401, &[BEARER, API_KEY]);
+}
+
+#[tokio::test]
+async fn row_3_a_challenge_that_says_error_comes_first() {
+    let wrong = [("authorization", "Bearer wrong")];
+    let invalid = INVALID_TOKEN;
+    is(&ask(by_basic().or(by_bearer()), &wrong).await, 401, &[invalid, BASIC]);
+    let custom =
+        offering([("Signed", "error", "expired"), ("Bearer", "realm", "r"), ("Basic", "realm", "r")]);
+    let lines = [r#"Signed error="expired""#, BEARER, r#"Basic realm="r""#];
+    is(&ask(custom, &[]).await, 401, &lines);
+}
+
+#[tokio::test]
+async fn row_3_only_an_unregistered_scheme_whose_realm_is_first_joins_basics_line() {
+    let joined = offering([("Basic", "realm", "r"), ("Device", "realm", "d"), ("Session", "realm", "s")]);
+    is(&ask(joined, &[]).await, 401, &[r#"Basic realm="r", Device realm="d", Session realm="s""#]);
+    let apart = offering([("Basic", "realm", "r"), ("Digest", "realm", "d"), ("Device", "id", "d")]);
+    is(&ask(apart, &[]).await, 401, &[r#"Digest realm="d""#, r#"Device id="d""#, r#"Basic realm="r""#]);
+    let bare = Challenge::new("Device").build().unwrap();
+    let bare = Offers(vec![Challenge::new("Basic").param("realm", "r").build().unwrap(), bare]);
+    is(&ask(bare, &[]).await, 401, &["Device", r#"Basic realm="r""#]);
+    let two = offering([("Basic", "realm", "one"), ("Basic", "realm", "two"), ("Device", "realm", "d")]);
+    is(&ask(two, &[]).await, 401, &[r#"Basic realm="one""#, r#"Basic realm="two", Device realm="d""#]);
+}
+
+/// Refuses everybody, and offers these.
+struct Offers(Vec<Challenge>);
+
+fn offering<const N: usize>(challenges: [(&str, &str, &str); N]) -> Offers {
+    let build = |(scheme, name, value)| Challenge::new(scheme).param(name, value).build().unwrap();
+    Offers(challenges.map(build).into())
+}
+
+impl Authenticator for Offers {
+    type Credentials = ();
+    type Identity = &'static str;
+
+    fn extract(&self, _: &mut http::request::Parts) -> Result<Option<()>, Rejection> {
+        Ok(None)
+    }
+
+    async fn validate(&self, (): ()) -> Result<Granted<&'static str>, Rejection> {
+        Err(Rejection::missing())
+    }
+
+    fn challenge(&self, _: &Rejection, challenges: &mut Challenges) {
+        self.0.iter().for_each(|challenge| challenges.add("Offers", Some(challenge.clone())));
+    }
 }
 
 #[tokio::test]
@@ -312,8 +362,7 @@ async fn row_26_a_script_is_not_shown_basic() {
 
 #[tokio::test]
 async fn row_28_grpc_is_trailers_only() {
-    let grpc = [("content-type", "application/grpc+proto"), ("te", "trailers")];
-    let answer = ask(by_bearer(), &grpc).await;
+    let answer = ask_grpc(AuthenticateLayer::new(by_bearer()).for_grpc(), GRPC, &[]).await;
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, ""));
     assert_eq!(
         answer.lines(),
@@ -334,9 +383,85 @@ async fn row_28_grpc_is_trailers_only() {
         (Rejection::misconfigured("a mistake"), "13"),
     ];
     for (rejection, code) in cases {
-        let answer =
-            ask(bearer_that(move || rejection.clone()), &[grpc[0], ("authorization", "Bearer x")]).await;
+        let wait = rejection.retry_after();
+        let layer = AuthenticateLayer::new(bearer_that(move || rejection.clone())).for_grpc();
+        let answer = ask_grpc(layer, GRPC, &[("authorization", "Bearer x")]).await;
         assert_eq!((answer.status.as_u16(), answer.one("grpc-status")), (200, Some(code)));
+        let pushback = answer.one("grpc-retry-pushback-ms").map(|text| text.parse::<u128>().unwrap());
+        assert_eq!(pushback, wait.map(|wait| wait.as_millis()), "beside Retry-After");
+        assert_eq!(answer.one("retry-after").is_some(), wait.is_some());
+    }
+}
+
+const GRPC: (Method, Version, &str) = (Method::POST, Version::HTTP_2, "application/grpc+proto");
+
+async fn ask_grpc<A, R>(
+    layer: AuthenticateLayer<A, R>,
+    (method, version, content_type): (Method, Version, &str),
+    headers: &[(&str, &str)],
+) -> Answered
+where
+    A: Authenticator<Identity = &'static str>,
+    R: Respond<support::Body>,
+{
+    let mut request = support::request(&[&[("content-type", content_type)], headers].concat());
+    (*request.method_mut(), *request.version_mut()) = (method, version);
+    send(layer.layer(service_fn(support::whoami)), request).await
+}
+
+#[tokio::test]
+async fn row_28_only_where_the_app_asked_for_it_and_only_for_what_a_grpc_client_sends() {
+    let layer = || AuthenticateLayer::new(by_bearer());
+    is(&ask_grpc(layer(), GRPC, &[]).await, 401, &[BEARER]);
+    is(
+        &ask_grpc(layer(), (Method::POST, Version::HTTP_11, "application/grpc-web"), &[]).await,
+        401,
+        &[BEARER],
+    );
+    let (post, http_2) = (Method::POST, Version::HTTP_2);
+    for (method, version, content_type) in [
+        (Method::GET, http_2, "application/grpc"),
+        (Method::PUT, http_2, "application/grpc"),
+        (post.clone(), Version::HTTP_11, "application/grpc"),
+        (post.clone(), Version::HTTP_10, "application/grpc"),
+        (post.clone(), http_2, "application/grpcx"),
+        (post.clone(), http_2, "application/grpc "),
+        (post.clone(), http_2, "application/grpc-web"),
+        (post.clone(), http_2, "application/grpc-webx"),
+        (post.clone(), http_2, "application/grp"),
+        (post.clone(), http_2, "xapplication/grpc"),
+        (post.clone(), http_2, "application/json, application/grpc"),
+    ] {
+        let answer = ask_grpc(layer().for_grpc(), (method, version, content_type), &[]).await;
+        assert_eq!(answer.status.as_u16(), 401, "{version:?} {content_type}");
+    }
+    for (version, content_type) in [
+        (http_2, "application/grpc"),
+        (http_2, "application/grpc-webx"),
+        (http_2, "application/grpc-web-textx"),
+        (http_2, "application/grpc-web-"),
+    ] {
+        let answer = ask_grpc(layer().for_grpc_web(), (post.clone(), version, content_type), &[]).await;
+        assert_eq!(answer.status.as_u16(), 401, "{content_type}");
+    }
+    let get = (Method::GET, Version::HTTP_11, "application/grpc-web");
+    assert_eq!(ask_grpc(layer().for_grpc_web(), get, &[]).await.status.as_u16(), 401);
+}
+
+#[tokio::test]
+async fn row_28_grpc_web_gets_its_own_content_type() {
+    let layer = || AuthenticateLayer::new(by_bearer()).for_grpc().for_grpc_web();
+    for (version, sent, answered) in [
+        (Version::HTTP_2, "application/grpc", "application/grpc"),
+        (Version::HTTP_2, "APPLICATION/GRPC+proto", "application/grpc"),
+        (Version::HTTP_2, "application/grpc;x=y", "application/grpc"),
+        (Version::HTTP_11, "application/grpc-web+proto", "application/grpc-web"),
+        (Version::HTTP_11, "application/grpc-web", "application/grpc-web"),
+        (Version::HTTP_11, "application/grpc-web-text", "application/grpc-web-text"),
+        (Version::HTTP_2, "application/grpc-web-text;x=y", "application/grpc-web-text"),
+    ] {
+        let answer = ask_grpc(layer(), (Method::POST, version, sent), &[]).await;
+        assert_eq!((answer.status.as_u16(), answer.one("content-type")), (200, Some(answered)));
     }
 }
 
@@ -345,6 +470,33 @@ async fn row_30_accepted_without_authorization_is_private() {
     let accepted = ask(by_key(), &[("x-api-key", KEY)]).await;
     assert_eq!(accepted.lines(), ["cache-control: private"]);
     assert_eq!(ask(by_bearer(), &[("authorization", &bearer())]).await.lines(), [""; 0]);
+    let beside = ask(by_key(), &[("x-api-key", KEY), ("authorization", "Digest x")]).await;
+    assert_eq!(beside.lines(), ["cache-control: private"], "the key let it in");
+}
+
+#[tokio::test]
+async fn row_30_what_optional_lets_pass_as_nobody_is_private_too() {
+    let service = AuthenticateLayer::new(by_bearer().optional()).layer(service_fn(support::whoami));
+    let nobody = send(service, support::request(&[])).await;
+    assert_eq!((nobody.body.as_str(), nobody.lines()), ("nobody", vec!["cache-control: private".to_owned()]));
+}
+
+#[tokio::test]
+async fn row_30_max_age_alone_does_not_keep_shared_caches_off() {
+    for (says, sent) in [
+        ("max-age=60", "max-age=60, private"),
+        ("public, max-age=60", "public, max-age=60"),
+        ("no-store", "no-store"),
+        ("private=\"x\"", "private=\"x\", private"),
+    ] {
+        let handler = service_fn(move |_: http::Request<support::Body>| async move {
+            let response = http::Response::builder().header("cache-control", says);
+            Ok::<_, std::convert::Infallible>(response.body(support::Body::default()).unwrap())
+        });
+        let service = AuthenticateLayer::new(by_key()).layer(handler);
+        let answer = send(service, support::request(&[("x-api-key", KEY)])).await;
+        assert_eq!(answer.all("cache-control"), [sent]);
+    }
 }
 
 #[tokio::test]

@@ -31,8 +31,9 @@ impl<A: Authenticator, B: Authenticator> Authenticator for And<A, B> {
     type Identity = (A::Identity, B::Identity);
 
     fn extract(&self, head: &mut Parts) -> Result<Option<Self::Credentials>, Rejection> {
-        let first = self.first.extract(head)?;
-        match (first, self.second.extract(head)) {
+        let (first, second) = (self.first.extract(head), self.second.extract(head));
+        let first = first.map_err(|rejection| half(&self.first, rejection))?;
+        match (first, second) {
             (None, Ok(None)) => Ok(None),
             both => Ok(Some(both)),
         }
@@ -48,7 +49,8 @@ impl<A: Authenticator, B: Authenticator> Authenticator for And<A, B> {
             Err(rejection) if !alone => return Err(half(&self.first, rejection)),
             result => result?,
         };
-        let Some(second) = second? else { return Err(incomplete(&self.second)) };
+        let second = second.map_err(|rejection| half(&self.second, rejection))?;
+        let Some(second) = second else { return Err(incomplete(&self.second)) };
         match self.second.validate(second).await {
             Ok(other) => Ok(granted.and(other)),
             Err(rejection) => Err(half(&self.second, rejection)),
@@ -74,7 +76,7 @@ impl<A: Authenticator, B: Authenticator> Authenticator for And<A, B> {
     }
 }
 
-/// A half that died of age counts as missing, beside the other that is there.
+/// A half that died of age, or cannot be read and counts as missing, is still a half: nobody passes for it.
 fn half(authenticator: &impl Authenticator, rejection: Rejection) -> Rejection {
     if rejection.is_absence() { rejection.or(incomplete(authenticator)) } else { rejection }
 }

@@ -38,6 +38,8 @@ pub enum ConfigurationWarning {
     SessionSentByOtherSites { realm: String },
     /// Sessions live until their absolute limit, however long they are not used.
     SessionWithoutIdleLimit { idle: Duration, absolute: Duration },
+    /// Refused gRPC clients get a status of 200, which a proxy that decides by the status takes for a pass.
+    AnswersGrpc { setting: &'static str },
     /// Something about addresses.
     Address(AddressWarning),
     /// Something that the app's own scheme, validator or store says.
@@ -93,6 +95,11 @@ impl fmt::Display for ConfigurationWarning {
                 "sessions may go unused for {} s, and end after {} s in any case: set a shorter `idle_limit`",
                 idle.as_secs(),
                 absolute.as_secs()
+            ),
+            Self::AnswersGrpc { setting } => write!(
+                f,
+                "refused gRPC clients get status 200: if a proxy asks this service whether requests may pass (nginx \
+                 `auth_request`, Envoy `ext_authz`, Traefik, Caddy), leave out `.{setting}()`"
             ),
             Self::Address(warning) => warning.fmt(f),
             Self::Other(text) => f.write_str(text),

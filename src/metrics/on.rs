@@ -26,8 +26,13 @@ pub(crate) fn decided(decision: &Decision<'_>) {
     let scheme = scheme(decision.schemes());
     let reason = decision.reason().map_or("none", Reason::as_str);
     let outcome = decision.outcome().as_str();
-    counter!("tower_authn_decisions_total", "scheme" => scheme.clone(), "outcome" => outcome, "reason" => reason)
-        .increment(1);
+    let mut labels = vec![
+        Label::new("scheme", scheme.clone()),
+        Label::new("outcome", outcome),
+        Label::new("reason", reason),
+    ];
+    labels.extend(decision.grpc_status().map(|status| Label::new("grpc_status", status.to_string())));
+    counter!("tower_authn_decisions_total", labels).increment(1);
     if let Some(elapsed) = decision.elapsed() {
         histogram!("tower_authn_decision_duration_seconds", "scheme" => scheme).record(elapsed);
     }

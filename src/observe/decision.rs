@@ -3,7 +3,7 @@ use std::{fmt, time::Duration};
 use http::StatusCode;
 
 use super::user::User;
-use crate::{Details, Finding, Reason, Rejection, RejectionKind};
+use crate::{Details, Finding, Reason, Rejection, RejectionKind, draw::Sent};
 
 /// What became of one request at one layer. A request that is let in, and turned away further inside, makes two of them; one
 /// whose client goes away before makes none.
@@ -33,7 +33,7 @@ pub struct Decision<'a> {
 #[derive(Clone, Copy)]
 pub(super) enum Found<'a> {
     Accepted { passed_over: &'a [Finding] },
-    TurnedAway { rejection: &'a Rejection, status: StatusCode },
+    TurnedAway { rejection: &'a Rejection, sent: Sent },
 }
 
 /// What a decision comes down to.
@@ -84,7 +84,16 @@ impl Decision<'_> {
     pub const fn status(&self) -> Option<StatusCode> {
         match self.found {
             Found::Accepted { .. } => None,
-            Found::TurnedAway { status, .. } => Some(status),
+            Found::TurnedAway { sent, .. } => Some(sent.status),
+        }
+    }
+
+    /// Returns the gRPC status that stands beside an HTTP status of 200, where the layer is set
+    /// [for gRPC](crate::AuthenticateLayer::for_grpc); `None` for every other answer.
+    pub const fn grpc_status(&self) -> Option<u8> {
+        match self.found {
+            Found::Accepted { .. } => None,
+            Found::TurnedAway { sent, .. } => sent.grpc_status,
         }
     }
 
@@ -154,7 +163,13 @@ impl Decision<'_> {
 impl fmt::Display for Decision<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.found {
-            Found::TurnedAway { rejection, status } => write!(f, "{}: {rejection}", status.as_u16()),
+            Found::TurnedAway { rejection, sent } => {
+                write!(f, "{}", sent.status.as_u16())?;
+                if let Some(grpc_status) = sent.grpc_status {
+                    write!(f, " (gRPC {grpc_status})")?;
+                }
+                write!(f, ": {rejection}")
+            }
             Found::Accepted { passed_over } => {
                 write!(f, "accepted by {}", Schemes(self.schemes))?;
                 passed_over.iter().try_for_each(|finding| write!(f, "; passed over {finding}"))
@@ -168,6 +183,7 @@ impl fmt::Debug for Decision<'_> {
         f.debug_struct("Decision")
             .field("outcome", &self.outcome())
             .field("status", &self.status())
+            .field("grpc_status", &self.grpc_status())
             .field("schemes", &self.schemes)
             .field("realm", &self.realm)
             .field("findings", &self.findings())

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Extensions, StatusCode, request::Parts};
+use http::{Extensions, request::Parts};
 
 use super::{
     Correlation, Event, Observe, Outcome, correlation,
@@ -22,7 +22,9 @@ use super::{
     trial::{Shadow, Trial},
     user::{Naming, User},
 };
-use crate::{Authenticator, Clock, Details, Granted, Rejection, granted::Schemes, metrics, trace};
+use crate::{
+    Authenticator, Clock, Details, Granted, Rejection, draw::Sent, granted::Schemes, metrics, trace,
+};
 
 /// Whether any layer of the process has an observer.
 static IS_OBSERVED: AtomicBool = AtomicBool::new(false);
@@ -73,7 +75,7 @@ pub(crate) enum Logging {
 /// A request that is turned away, as it is told of.
 pub(super) struct Case<'a> {
     pub(super) rejection: &'a Rejection,
-    pub(super) status: StatusCode,
+    pub(super) sent: Sent,
     pub(super) details: Details,
     pub(super) user: Option<&'a User>,
     pub(super) id: Option<&'a str>,
@@ -158,13 +160,13 @@ impl Hooks {
     }
 
     /// Tells of a rejection by this layer's own authenticator.
-    pub(crate) fn rejected(&self, rejection: &Rejection, status: StatusCode, watch: &mut Watch) {
+    pub(crate) fn rejected(&self, rejection: &Rejection, sent: Sent, watch: &mut Watch) {
         watch.outcome = Some(Outcome::of(rejection.kind()));
         watch.id.clone_from(&rejection.shared_id().or_else(|| watch.id.clone()));
         let elapsed = self.clock.monotonic().saturating_sub(watch.began);
         let (details, user) = (Details::new(), watch.user.as_ref());
         let (id, elapsed) = (watch.id.as_deref(), Some(elapsed));
-        let case = Case { rejection, status, details, user, id, elapsed };
+        let case = Case { rejection, sent, details, user, id, elapsed };
         self.turned_away(case, Logging::Due, Waiting::default());
     }
 
@@ -172,23 +174,23 @@ impl Hooks {
     pub(crate) fn rejected_inside(
         &self,
         rejection: &Rejection,
-        status: StatusCode,
+        sent: Sent,
         watch: &Watch,
         details: &Details,
         (logging, waiting): (Logging, Waiting),
     ) {
         let (details, user) = (details.clone(), watch.user.as_ref());
-        let case = Case { rejection, status, details, user, id: watch.id.as_deref(), elapsed: None };
+        let case = Case { rejection, sent, details, user, id: watch.id.as_deref(), elapsed: None };
         self.turned_away(case, logging, waiting);
     }
 
     pub(super) fn turned_away(&self, case: Case<'_>, logging: Logging, waiting: Waiting) {
-        let Case { rejection, status, details, user, id, elapsed } = case;
+        let Case { rejection, sent, details, user, id, elapsed } = case;
         let schemes = Schemes::to_blame(rejection);
         let schemes = schemes.as_slice();
         let details = rejection.details().or(details);
         let decision = Decision {
-            found: Found::TurnedAway { rejection, status },
+            found: Found::TurnedAway { rejection, sent },
             schemes,
             realm: self.realm(schemes),
             details: &details,

@@ -8,14 +8,12 @@ use std::{
     },
 };
 
-use http::StatusCode;
-
 use super::{
     Event, Observe,
     hooks::{Case, Hooks, Logging, Watch},
     user::User,
 };
-use crate::{Details, Rejection};
+use crate::{Details, Rejection, draw::Sent};
 
 /// The layers that left it to one further out to tell of a rejection, the innermost first.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +24,7 @@ pub(crate) struct Waiting(Vec<Arc<Pending>>);
 struct Pending {
     hooks: Arc<Hooks>,
     rejection: Rejection,
-    status: StatusCode,
+    sent: Sent,
     details: Details,
     user: Option<User>,
     id: Option<Arc<str>>,
@@ -40,7 +38,7 @@ impl Waiting {
         &mut self,
         hooks: &Arc<Hooks>,
         rejection: &Rejection,
-        status: StatusCode,
+        sent: Sent,
         details: &Details,
         watch: &Watch,
         logging: Logging,
@@ -50,7 +48,7 @@ impl Waiting {
         self.0.push(Arc::new(Pending {
             hooks: Arc::clone(hooks),
             rejection: rejection.clone(),
-            status,
+            sent,
             details: details.clone(),
             user: watch.user.clone(),
             id: watch.id.clone(),
@@ -80,7 +78,7 @@ impl Drop for Pending {
         if !*self.is_settled.get_mut() {
             let case = Case {
                 rejection: &self.rejection,
-                status: self.status,
+                sent: self.sent,
                 details: self.details.clone(),
                 user: self.user.as_ref(),
                 id: self.id.as_deref(),
@@ -93,6 +91,6 @@ impl Drop for Pending {
 
 impl fmt::Debug for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pending").field("status", &self.status).finish_non_exhaustive()
+        f.debug_struct("Pending").field("sent", &self.sent).finish_non_exhaustive()
     }
 }

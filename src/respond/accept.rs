@@ -10,105 +10,186 @@ pub(crate) enum Format {
     Plain,
 }
 
-impl Format {
-    /// In the order in which they are preferred where the client has no preference.
-    const ALL: [Self; 3] = [Self::Problem, Self::Html, Self::Plain];
+/// How much of the header is read, in bytes over all its lines. Browsers send less than 200.
+const LONGEST: usize = 1024;
 
-    const fn media_types(self) -> &'static [&'static str] {
-        match self {
-            // Who asks for JSON reads a problem document as well.
-            Self::Problem => &["application/problem+json", "application/json"],
-            Self::Html => &["text/html"],
-            Self::Plain => &["text/plain"],
+/// Returns what is preferred; a problem document if there is no preference, or nothing fits.
+pub(crate) fn best(accept: &Accept) -> Format {
+    let mut reading = Reading::new();
+    accept.lines().for_each(|line| reading.line(line.as_bytes()));
+    reading.best()
+}
+
+/// The lines of the header, as far as they will be read; reading waits until something is drawn.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Accept {
+    first: Option<HeaderValue>,
+    more: Vec<HeaderValue>,
+    len: usize,
+}
+
+impl Accept {
+    /// Keeps one more line, unless those before are all that will be read.
+    pub(crate) fn add(&mut self, line: &HeaderValue) {
+        if self.len >= LONGEST {
+            return;
         }
+        self.len += line.len() + 1; // an empty line counts, so that their number is bounded too
+        match self.first {
+            None => self.first = Some(line.clone()),
+            Some(_) => self.more.push(line.clone()),
+        }
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &HeaderValue> {
+        self.first.iter().chain(&self.more)
     }
 }
 
-/// Returns two lines of the header as one.
-pub(crate) fn joined(line: &HeaderValue, next: &HeaderValue) -> Option<HeaderValue> {
-    HeaderValue::from_bytes(&[line.as_bytes(), next.as_bytes()].join(&b", "[..])).ok()
+// ===== impl Reading =====
+
+/// The media types that can be drawn, by their places in [`Reading::weights`].
+const PROBLEM: usize = 0;
+const JSON: usize = 1;
+const HTML: usize = 2;
+const PLAIN: usize = 3;
+
+/// One pass over the header: every byte is looked at once to find the separators, and once more in its range or parameter.
+struct Reading {
+    /// How many bytes may still be read.
+    left: usize,
+    weights: [Weight; 4],
+    element: Element,
 }
 
-/// Returns what is preferred; a problem document if it is all the same, or nothing fits.
-pub(crate) fn best(accept: Option<&HeaderValue>) -> Format {
-    let Some(accept) = accept.and_then(|accept| accept.to_str().ok()) else { return Format::Problem };
-    let mut best = (Format::Problem, Weight::NONE);
-    for format in Format::ALL {
-        let weight = format.media_types().iter().map(|media_type| weigh(accept, media_type)).max();
-        if let Some(weight) = weight.filter(|weight| weight.quality > 0 && *weight > best.1) {
-            best = (format, weight);
-        }
-    }
-    best.0
-}
-
-/// The quality that the most specific range gives, then how specific it is: `text/html, */*` prefers a page.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// What the most specific range says of a media type: its quality in thousandths, then how specific the range is, so that
+/// `text/html, */*` prefers a page.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Weight {
     quality: u16,
     specificity: u8,
 }
 
-impl Weight {
-    const NONE: Self = Self { quality: 0, specificity: 0 };
+/// One element of the list, as far as it is read.
+#[derive(Clone, Copy)]
+enum Element {
+    /// Its media range comes next.
+    Begun,
+    /// It applies to these media types.
+    Range { types: &'static [usize], specificity: u8, quality: u16 },
+    /// It applies to nothing that can be drawn.
+    Other,
 }
 
-fn weigh(accept: &str, media_type: &str) -> Weight {
-    let mut weight = Weight::NONE;
-    for range in elements(accept, ',') {
-        let mut parts = elements(range, ';');
-        let specificity = match parts.next() {
-            Some("*/*") => 1,
-            Some(name) if is_family_of(name, media_type) => 2,
-            Some(name) if name.eq_ignore_ascii_case(media_type) => 3,
-            _ => continue,
-        };
-        let quality = parts.find_map(|part| {
-            let (name, value) = part.split_once('=')?;
-            name.trim().eq_ignore_ascii_case("q").then_some(value.trim())
-        });
-        let quality = quality.map_or(Some(1000), thousandths).unwrap_or_default();
-        if specificity > weight.specificity {
-            weight = Weight { quality, specificity };
-        }
+impl Reading {
+    const fn new() -> Self {
+        Self { left: LONGEST, weights: [Weight { quality: 0, specificity: 0 }; 4], element: Element::Begun }
     }
-    weight
-}
 
-/// Whether it is `text/*` for `text/html`.
-fn is_family_of(range: &str, media_type: &str) -> bool {
-    range.strip_suffix('*').is_some_and(|family| {
-        family.ends_with('/')
-            && media_type.get(..family.len()).is_some_and(|start| start.eq_ignore_ascii_case(family))
-    })
-}
-
-/// Splits at separators outside quotes, and trims.
-fn elements(text: &str, separator: char) -> impl Iterator<Item = &str> {
-    let mut quoted = false;
-    let mut escaped = false;
-    text.split(move |char| {
-        let was_escaped = std::mem::take(&mut escaped);
-        match char {
-            '"' if !was_escaped => quoted = !quoted,
-            '\\' if quoted && !was_escaped => escaped = true,
-            _ => {}
+    /// Reads one line. What is cut off by the end of what may be read does not count.
+    fn line(&mut self, line: &[u8]) {
+        let (mut start, mut is_quoted, mut is_escaped) = (0, false, false);
+        let read = &line[..line.len().min(self.left)];
+        for (index, byte) in read.iter().enumerate() {
+            let was_escaped = std::mem::take(&mut is_escaped);
+            match byte {
+                b'"' if !was_escaped => is_quoted = !is_quoted,
+                b'\\' if is_quoted && !was_escaped => is_escaped = true,
+                b',' | b';' if !is_quoted => {
+                    self.piece(&read[start..index]);
+                    start = index + 1;
+                    if *byte == b',' {
+                        self.end_element();
+                    }
+                }
+                _ => {}
+            }
         }
-        char == separator && !quoted
-    })
-    .map(str::trim)
+        if read.len() == line.len() {
+            self.piece(&read[start..]);
+            self.end_element();
+        }
+        self.element = Element::Begun;
+        self.left = self.left.saturating_sub(line.len());
+    }
+
+    /// Reads a media range, or one of its parameters.
+    fn piece(&mut self, piece: &[u8]) {
+        let piece = piece.trim_ascii();
+        self.element = match self.element {
+            Element::Begun => range(piece),
+            Element::Range { types, specificity, .. } => match quality(piece) {
+                Some(quality) => Element::Range { types, specificity, quality },
+                // With a parameter of its own it is about a special form of the media type, which is not drawn.
+                None => Element::Other,
+            },
+            Element::Other => Element::Other,
+        };
+    }
+
+    fn end_element(&mut self) {
+        if let Element::Range { types, specificity, quality } = self.element {
+            for &index in types {
+                if specificity > self.weights[index].specificity {
+                    self.weights[index] = Weight { quality, specificity };
+                }
+            }
+        }
+        self.element = Element::Begun;
+    }
+
+    fn best(&self) -> Format {
+        // A client that asks for JSON reads a problem document as well.
+        let problem = self.weights[PROBLEM].max(self.weights[JSON]);
+        let mut best = (Format::Problem, problem);
+        for (format, index) in [(Format::Html, HTML), (Format::Plain, PLAIN)] {
+            let weight = self.weights[index];
+            if weight.quality > 0 && weight > best.1 {
+                best = (format, weight);
+            }
+        }
+        best.0
+    }
+}
+
+/// Returns what a media range applies to. Its length says which one it could be, so that it is compared once.
+fn range(text: &[u8]) -> Element {
+    let (name, types, specificity): (&str, &'static [usize], u8) = match text.len() {
+        3 => ("*/*", &[PROBLEM, JSON, HTML, PLAIN], 1),
+        6 => ("text/*", &[HTML, PLAIN], 2),
+        9 => ("text/html", &[HTML], 3),
+        10 => ("text/plain", &[PLAIN], 3),
+        13 => ("application/*", &[PROBLEM, JSON], 2),
+        16 => ("application/json", &[JSON], 3),
+        24 => ("application/problem+json", &[PROBLEM], 3),
+        _ => return Element::Other,
+    };
+    if text.eq_ignore_ascii_case(name.as_bytes()) {
+        Element::Range { types, specificity, quality: 1000 }
+    } else {
+        Element::Other
+    }
+}
+
+/// Returns the quality of a parameter `q`, 0 if it cannot be read; `None` for any other parameter.
+fn quality(parameter: &[u8]) -> Option<u16> {
+    let (name, value) = parameter.split_at_checked(1)?;
+    let value = value.trim_ascii_start().strip_prefix(b"=")?;
+    name.eq_ignore_ascii_case(b"q").then(|| thousandths(value.trim_ascii()).unwrap_or_default())
 }
 
 /// A quality value (RFC 9110 §12.4.2) in thousandths.
-fn thousandths(text: &str) -> Option<u16> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if !matches!(whole, "0" | "1")
-        || fraction.len() > 3
-        || !fraction.bytes().all(|byte| byte.is_ascii_digit())
-    {
-        return None;
+fn thousandths(text: &[u8]) -> Option<u16> {
+    let (whole, fraction) = match text {
+        [whole @ (b'0' | b'1')] => (whole, &[][..]),
+        [whole @ (b'0' | b'1'), b'.', fraction @ ..] if fraction.len() <= 3 => (whole, fraction),
+        _ => return None,
+    };
+    let mut value = u16::from(whole - b'0');
+    for index in 0..3 {
+        let digit = fraction.get(index).copied().unwrap_or(b'0');
+        value = value * 10 + u16::from(digit.is_ascii_digit().then(|| digit - b'0')?);
     }
-    let value: u16 = format!("{whole}{fraction:0<3}").parse().ok()?;
     (value <= 1000).then_some(value)
 }
 
@@ -116,14 +197,20 @@ fn thousandths(text: &str) -> Option<u16> {
 mod tests {
     use super::*;
 
+    fn of(lines: &[&str]) -> Accept {
+        let mut accept = Accept::default();
+        lines.iter().for_each(|line| accept.add(&HeaderValue::from_str(line).unwrap()));
+        accept
+    }
+
     #[track_caller]
     fn prefers(accept: &str, format: Format) {
-        assert_eq!(best(Some(&HeaderValue::from_str(accept).unwrap())), format, "{accept}");
+        assert_eq!(best(&of(&[accept])), format, "{accept}");
     }
 
     #[test]
     fn accept_decides_by_quality_then_by_how_specific_it_is() {
-        assert_eq!(best(None), Format::Problem);
+        assert_eq!(best(&of(&[])), Format::Problem);
         prefers("*/*", Format::Problem);
         prefers("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", Format::Html);
         prefers("text/html, */*", Format::Html);
@@ -133,7 +220,14 @@ mod tests {
         prefers("text/plain;q=0.4, text/html;q=0.5", Format::Html);
         prefers("text/html;q=0, */*;q=0.1", Format::Problem);
         prefers("application/problem+json;q=0.2, text/html;q=0.1", Format::Problem);
-        prefers("TEXT/HTML; Q=1.000", Format::Html);
+        prefers("application/*;q=0.2, text/plain;q=0.3", Format::Plain);
+        prefers("TEXT/HTML; Q = 1.000", Format::Html);
+    }
+
+    #[test]
+    fn of_ranges_that_are_as_specific_the_first_counts() {
+        prefers("text/html;q=0.1, application/json;q=0.5, text/html", Format::Problem);
+        prefers("*/*;q=0, text/html;q=0.1", Format::Html);
     }
 
     #[test]
@@ -142,7 +236,17 @@ mod tests {
         prefers("", Format::Problem);
         prefers("text/html;q=0", Format::Problem);
         prefers("text/html;q=2, text/plain;q=abc", Format::Problem);
-        prefers(&"a/b,".repeat(2000), Format::Problem);
+        prefers("text/html;q=1.0000, text/plain;q=", Format::Problem);
+        prefers("text/html;q=1.001, text/plain;q=0.0x", Format::Problem);
+    }
+
+    #[test]
+    fn a_range_with_parameters_of_its_own_is_no_plain_range() {
+        prefers("text/html;level=1;q=0, text/html", Format::Html);
+        prefers("text/html;q=0;level=1, text/html", Format::Html);
+        prefers("text/html;level=1", Format::Problem);
+        prefers("text/html;level=1, text/plain;q=0.1", Format::Plain);
+        prefers("text/html;, text/plain", Format::Plain);
     }
 
     #[test]
@@ -152,7 +256,36 @@ mod tests {
 
     #[test]
     fn several_lines_are_one_list() {
-        let [one, other] = ["image/png", "text/html"].map(HeaderValue::from_static);
-        assert_eq!(best(joined(&one, &other).as_ref()), Format::Html);
+        assert_eq!(best(&of(&["image/png", "text/html"])), Format::Html);
+        assert_eq!(best(&of(&["text/html;q=0.2", "", "text/plain;q=0.3"])), Format::Plain);
+    }
+
+    #[test]
+    fn what_stands_after_the_last_comma_of_the_first_kib_is_not_read() {
+        let filler = "a/b,".repeat(253); // 1,012 bytes
+        prefers(&format!("{filler}text/html"), Format::Html); // 1,021
+        prefers(&format!("{filler}   text/html"), Format::Html); // 1,024
+        prefers(&format!("{filler}    text/html"), Format::Problem);
+        prefers(&format!("{filler}text/html,{filler}"), Format::Html);
+        prefers(&format!("{filler}text/html;q=0.1"), Format::Problem); // not as if its quality were 1
+        assert_eq!(best(&of(&[&filler, "text/html"])), Format::Html);
+        assert_eq!(best(&of(&[&filler, "image/png", "text/html"])), Format::Problem);
+    }
+
+    /// How many bytes are looked at for their separators.
+    fn bytes_read(accept: &Accept) -> usize {
+        let mut reading = Reading::new();
+        accept.lines().for_each(|line| reading.line(line.as_bytes()));
+        LONGEST - reading.left
+    }
+
+    #[test]
+    fn at_most_a_kib_is_kept_and_read_of_any_number_of_lines() {
+        let long = "a".repeat(65_536);
+        let many = "a/b,".repeat(1024);
+        assert_eq!(bytes_read(&of(&[&long])), LONGEST);
+        assert_eq!(bytes_read(&of(&[many.as_str(); 90])), LONGEST);
+        assert_eq!(of(&[many.as_str(); 90]).lines().count(), 1);
+        assert_eq!(of(&[""; 100_000]).lines().count(), LONGEST);
     }
 }

@@ -31,6 +31,7 @@ macro_rules! event {
             client.address = $decision.details().client().map(display),
             "error.type" = error_type($decision),
             http.response.status_code = $decision.status().map(|status| status.as_u16()),
+            rpc.grpc.status_code = $decision.grpc_status(),
             user.hash = $decision.user_hash(),
             user.name = $decision.user_name() },
             "{}",
