@@ -211,9 +211,6 @@ const REGISTERED: [&str; 11] = [
 ];
 
 impl Precedence {
-    const ALL: [Self; 6] =
-        [Self::Error, Self::Bearer, Self::DPoP, Self::Other, Self::Basic, Self::JoinsBasic];
-
     fn of(scheme: &str, names: &[String]) -> Self {
         let is = |known: &&str| known.eq_ignore_ascii_case(scheme);
         if names.iter().any(|name| name.eq_ignore_ascii_case("error")) {
@@ -332,9 +329,14 @@ impl Challenges {
 
     /// Returns the challenges, the most important first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Challenge> {
-        let of = |precedence| move |challenge: &&Challenge| challenge.0.precedence == precedence;
         let challenges = move || self.offers().filter_map(|offer| offer.challenge.as_ref());
-        Precedence::ALL.into_iter().flat_map(move |precedence| challenges().filter(of(precedence)))
+        // Few of all precedences occur: the next is looked for among those that do.
+        let after = move |last: Option<Precedence>| {
+            challenges().map(|challenge| challenge.0.precedence).filter(|next| Some(*next) > last).min()
+        };
+        std::iter::successors(after(None), move |last| after(Some(*last))).flat_map(move |precedence| {
+            challenges().filter(move |challenge| challenge.0.precedence == precedence)
+        })
     }
 
     /// Appends one `WWW-Authenticate` line for each challenge, but for those that join Basic's line.

@@ -134,7 +134,7 @@ fn own_headers(headers: &mut HeaderMap, rejection: &Rejection, challenges: &Chal
         headers.remove(header::RETRY_AFTER);
     }
     challenges.append_to(headers);
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::CACHE_CONTROL, const { HeaderValue::from_static("no-store") });
     if let Some(wait) = rejection.retry_after() {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
     }

@@ -54,12 +54,11 @@ const JSON: usize = 1;
 const HTML: usize = 2;
 const PLAIN: usize = 3;
 
-/// One pass over the header: every byte is looked at once to find the separators, and once more in its range or parameter.
+/// One pass over the header, which compares nothing that cannot change the choice.
 struct Reading {
     /// How many bytes may still be read.
     left: usize,
     weights: [Weight; 4],
-    element: Element,
 }
 
 /// What the most specific range says of a media type: its quality in thousandths, then how specific the range is, so that
@@ -70,72 +69,50 @@ struct Weight {
     specificity: u8,
 }
 
-/// One element of the list, as far as it is read.
-#[derive(Clone, Copy)]
-enum Element {
-    /// Its media range comes next.
-    Begun,
-    /// It applies to these media types.
-    Range { types: &'static [usize], specificity: u8, quality: u16 },
-    /// It applies to nothing that can be drawn.
-    Other,
-}
-
 impl Reading {
     const fn new() -> Self {
-        Self { left: LONGEST, weights: [Weight { quality: 0, specificity: 0 }; 4], element: Element::Begun }
+        Self { left: LONGEST, weights: [Weight { quality: 0, specificity: 0 }; 4] }
     }
 
     /// Reads one line. What is cut off by the end of what may be read does not count.
     fn line(&mut self, line: &[u8]) {
-        let (mut start, mut is_quoted, mut is_escaped) = (0, false, false);
-        let read = &line[..line.len().min(self.left)];
-        for (index, byte) in read.iter().enumerate() {
-            let was_escaped = std::mem::take(&mut is_escaped);
+        let (read, is_cut) = (&line[..line.len().min(self.left)], line.len() > self.left);
+        self.left = self.left.saturating_sub(line.len());
+        let (mut start, mut semicolon, mut index) = (0, None, 0);
+        while let Some(byte) = read.get(index) {
             match byte {
-                b'"' if !was_escaped => is_quoted = !is_quoted,
-                b'\\' if is_quoted && !was_escaped => is_escaped = true,
-                b',' | b';' if !is_quoted => {
-                    self.piece(&read[start..index]);
+                b'<'.. => {} // letters, so that most bytes are compared once
+                b',' => {
+                    self.element(&read[start..index], semicolon.take());
                     start = index + 1;
-                    if *byte == b',' {
-                        self.end_element();
-                    }
                 }
+                b';' => semicolon = semicolon.or(Some(index - start)),
+                b'"' => index = end_of_quoted(read, index),
                 _ => {}
             }
+            index += 1;
         }
-        if read.len() == line.len() {
-            self.piece(&read[start..]);
-            self.end_element();
+        if !is_cut {
+            self.element(&read[start..], semicolon);
         }
-        self.element = Element::Begun;
-        self.left = self.left.saturating_sub(line.len());
     }
 
-    /// Reads a media range, or one of its parameters.
-    fn piece(&mut self, piece: &[u8]) {
-        let piece = piece.trim_ascii();
-        self.element = match self.element {
-            Element::Begun => range(piece),
-            Element::Range { types, specificity, .. } => match quality(piece) {
-                Some(quality) => Element::Range { types, specificity, quality },
-                // With a parameter of its own it is about a special form of the media type, which is not drawn.
-                None => Element::Other,
-            },
-            Element::Other => Element::Other,
-        };
-    }
-
-    fn end_element(&mut self) {
-        if let Element::Range { types, specificity, quality } = self.element {
-            for &index in types {
-                if specificity > self.weights[index].specificity {
-                    self.weights[index] = Weight { quality, specificity };
-                }
+    /// Reads a media range, with its parameters from the first semicolon on.
+    fn element(&mut self, element: &[u8], semicolon: Option<usize>) {
+        let (range, parameters) = element.split_at(semicolon.unwrap_or(element.len()));
+        let range = range.trim_ascii();
+        let Some((name, types, specificity)) = candidate(range.len()) else { return };
+        // The first of those that are equally specific counts, so that most of a long list is not even compared.
+        let is_news = types.iter().any(|index| specificity > self.weights[*index].specificity);
+        if !is_news || !range.eq_ignore_ascii_case(name) {
+            return;
+        }
+        let Some(quality) = quality(parameters) else { return };
+        for &index in types {
+            if specificity > self.weights[index].specificity {
+                self.weights[index] = Weight { quality, specificity };
             }
         }
-        self.element = Element::Begun;
     }
 
     fn best(&self) -> Format {
@@ -152,30 +129,49 @@ impl Reading {
     }
 }
 
-/// Returns what a media range applies to. Its length says which one it could be, so that it is compared once.
-fn range(text: &[u8]) -> Element {
-    let (name, types, specificity): (&str, &'static [usize], u8) = match text.len() {
-        3 => ("*/*", &[PROBLEM, JSON, HTML, PLAIN], 1),
-        6 => ("text/*", &[HTML, PLAIN], 2),
-        9 => ("text/html", &[HTML], 3),
-        10 => ("text/plain", &[PLAIN], 3),
-        13 => ("application/*", &[PROBLEM, JSON], 2),
-        16 => ("application/json", &[JSON], 3),
-        24 => ("application/problem+json", &[PROBLEM], 3),
-        _ => return Element::Other,
-    };
-    if text.eq_ignore_ascii_case(name.as_bytes()) {
-        Element::Range { types, specificity, quality: 1000 }
-    } else {
-        Element::Other
+/// Returns where a quoted string ends that begins here; one that is left open ends with the text.
+fn end_of_quoted(text: &[u8], start: usize) -> usize {
+    let mut index = start + 1;
+    while let Some(byte) = text.get(index) {
+        match byte {
+            b'"' => return index,
+            b'\\' => index += 2,
+            _ => index += 1,
+        }
     }
+    text.len()
 }
 
-/// Returns the quality of a parameter `q`, 0 if it cannot be read; `None` for any other parameter.
-fn quality(parameter: &[u8]) -> Option<u16> {
-    let (name, value) = parameter.split_at_checked(1)?;
-    let value = value.trim_ascii_start().strip_prefix(b"=")?;
-    name.eq_ignore_ascii_case(b"q").then(|| thousandths(value.trim_ascii()).unwrap_or_default())
+/// Returns the one range of this length, in bytes, the media types that it applies to, and how specific it is.
+const fn candidate(len: usize) -> Option<(&'static [u8], &'static [usize], u8)> {
+    Some(match len {
+        3 => (b"*/*", &[PROBLEM, JSON, HTML, PLAIN], 1),
+        6 => (b"text/*", &[HTML, PLAIN], 2),
+        9 => (b"text/html", &[HTML], 3),
+        10 => (b"text/plain", &[PLAIN], 3),
+        13 => (b"application/*", &[PROBLEM, JSON], 2),
+        16 => (b"application/json", &[JSON], 3),
+        24 => (b"application/problem+json", &[PROBLEM], 3),
+        _ => return None,
+    })
+}
+
+/// Returns the quality that the parameters give, 0 if it cannot be read. With a parameter of its own a range is about a special form
+/// of the media type, which is not drawn: `None`.
+fn quality(mut parameters: &[u8]) -> Option<u16> {
+    let mut quality = 1000;
+    while let [b';', rest @ ..] = parameters {
+        // Quotes do not matter: what has some is no quality.
+        let end = rest.iter().position(|byte| *byte == b';').unwrap_or(rest.len());
+        let (name, value) = rest[..end].trim_ascii().split_at_checked(1)?;
+        let value = value.trim_ascii_start().strip_prefix(b"=")?;
+        if !name.eq_ignore_ascii_case(b"q") {
+            return None;
+        }
+        quality = thousandths(value.trim_ascii()).unwrap_or_default();
+        parameters = &rest[end..];
+    }
+    Some(quality)
 }
 
 /// A quality value (RFC 9110 §12.4.2) in thousandths.

@@ -24,13 +24,16 @@ pub struct Html;
 #[diagnostic::do_not_recommend]
 impl<B: From<Bytes>> Respond<B> for Html {
     fn respond(&self, answer: &Answer<'_>) -> Response<B> {
-        let mut response =
-            with_body(answer, "text/html; charset=utf-8", PAGES.with_id(answer, "</main>", quote));
+        let mut response = with_body(
+            answer,
+            const { HeaderValue::from_static("text/html; charset=utf-8") },
+            PAGES.with_id(answer, "</main>", quote),
+        );
         let headers = response.headers_mut();
         if headers.contains_key(header::CONTENT_TYPE) {
             headers.insert(header::CONTENT_SECURITY_POLICY, POLICY.clone());
-            headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-            headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+            headers.insert(header::X_CONTENT_TYPE_OPTIONS, const { HeaderValue::from_static("nosniff") });
+            headers.insert(header::REFERRER_POLICY, const { HeaderValue::from_static("no-referrer") });
         }
         response
     }

@@ -146,11 +146,11 @@ const fn sentence(kind: RejectionKind) -> &'static str {
 
 /// A response as the built-in responders make it. A gRPC client needs an empty body; what is concealed looks like the
 /// 404 of a router that says no more.
-fn with_body<B: From<Bytes>>(answer: &Answer<'_>, content_type: &'static str, body: Bytes) -> Response<B> {
+fn with_body<B: From<Bytes>>(answer: &Answer<'_>, content_type: HeaderValue, body: Bytes) -> Response<B> {
     if answer.asked.is_grpc() || answer.kind == RejectionKind::Concealed {
         return Response::new(B::from(Bytes::new()));
     }
     let mut response = Response::new(B::from(body));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     response
 }

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use http::Response;
+use http::{HeaderValue, Response};
 
 use super::{Answer, QUOTE, Respond, with_body};
 
@@ -23,6 +23,6 @@ impl<B: From<Bytes>> Respond<B> for Plain {
             Some(id) => Bytes::from(format!("{sentence}\n{QUOTE} {id}\n")),
             None => Bytes::from_static(sentence.as_bytes()),
         };
-        with_body(answer, "text/plain; charset=utf-8", body)
+        with_body(answer, const { HeaderValue::from_static("text/plain; charset=utf-8") }, body)
     }
 }

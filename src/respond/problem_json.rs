@@ -1,7 +1,7 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use http::Response;
+use http::{HeaderValue, Response};
 
 use super::{Answer, Respond, bodies::Bodies, sentence, with_body};
 use crate::observe::is_uuid;
@@ -48,6 +48,10 @@ fn instance(id: &str) -> String {
 #[diagnostic::do_not_recommend]
 impl<B: From<Bytes>> Respond<B> for ProblemJson {
     fn respond(&self, answer: &Answer<'_>) -> Response<B> {
-        with_body(answer, "application/problem+json", DOCUMENTS.with_id(answer, "}", instance))
+        with_body(
+            answer,
+            const { HeaderValue::from_static("application/problem+json") },
+            DOCUMENTS.with_id(answer, "}", instance),
+        )
     }
 }
