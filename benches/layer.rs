@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use support::{Body, Case, Run, calls, inner, now};
 use tower::{Layer as _, service_fn};
 use tower_authn::{
-    AuthenticateLayer, Authenticator, Scheme as _, Tokens, Users, Validator,
+    Asked, AuthenticateLayer, Authenticator, Scheme as _, Tokens, Users, Validator, Visit,
     respond::ProblemJson,
     scheme::{ApiKey, ApiKeyValue, Basic, Bearer},
 };
@@ -147,7 +147,7 @@ fn by_basic() -> impl Authenticator<Identity = &'static str> {
 fn look_ups<C: 'static>(validator: impl Validator<C>, credentials: fn() -> C) -> Run {
     Box::new(move |times| {
         for _ in 0..times {
-            drop(black_box(now(pin!(validator.validate(black_box(credentials()))))));
+            drop(black_box(now(pin!(validator.validate(black_box(credentials()), &mut Visit::outside())))));
         }
     })
 }
@@ -156,9 +156,12 @@ fn look_ups<C: 'static>(validator: impl Validator<C>, credentials: fn() -> C) ->
 fn extractions(authenticator: impl Authenticator, (name, value): (&'static str, String)) -> Run {
     Box::new(move |times| {
         let (mut head, ()) = Request::get("/").header(name, &value).body(()).expect("a request").into_parts();
+        let asked = Asked::of(&head);
         for _ in 0..times {
-            let Ok(Some(credentials)) = authenticator.extract(&mut head) else { panic!("nothing is found") };
-            drop(black_box(now(pin!(authenticator.validate(credentials)))));
+            let Ok(Some(credentials)) = authenticator.extract(&mut head, &asked) else {
+                panic!("nothing is found")
+            };
+            drop(black_box(now(pin!(authenticator.validate(credentials, &mut Visit::outside())))));
         }
     })
 }

@@ -29,7 +29,7 @@ use std::{
 use axum::{Router, routing::get};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use tower_authn::{
-    AuthenticateLayer, Scheme as _, Validator as _,
+    AuthenticateLayer, Scheme as _, Validator as _, Visit,
     scheme::{Basic, UserPassword},
     validator::passwords::{Passwords, Remember},
 };
@@ -319,15 +319,15 @@ async fn remembered() {
     let credentials = || UserPassword::new("alice", PASSWORD);
     let started = Instant::now();
     for _ in 0..20 {
-        assert!(passwords.validate(credentials()).await.unwrap().is_some());
+        assert!(passwords.validate(credentials(), &mut Visit::outside()).await.unwrap().is_some());
     }
     println!("a sign-in that hashes     {:12.1} us", started.elapsed().as_secs_f64() * 1e6 / 20.0);
 
     let passwords = passwords.cached(Remember::default()).unwrap();
-    assert!(passwords.validate(credentials()).await.unwrap().is_some());
+    assert!(passwords.validate(credentials(), &mut Visit::outside()).await.unwrap().is_some());
     let started = Instant::now();
     for _ in 0..200_000 {
-        assert!(passwords.validate(credentials()).await.unwrap().is_some());
+        assert!(passwords.validate(credentials(), &mut Visit::outside()).await.unwrap().is_some());
     }
     let one = started.elapsed().as_secs_f64() / 200_000.0;
     println!(

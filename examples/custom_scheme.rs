@@ -8,8 +8,8 @@ use std::fmt;
 use axum::{Router, routing::get};
 use http::{HeaderName, request::Parts};
 use tower_authn::{
-    AuthenticateLayer, Authenticated, Authenticator, Challenge, ChallengeError, Finding, Realm, Rejection,
-    Scheme, Tokens, scheme,
+    Asked, AuthenticateLayer, Authenticated, Authenticator, Challenge, ChallengeError, Finding, Realm,
+    Rejection, Scheme, Tokens, Validator as _, Visit, scheme,
     scheme::{ApiKeyValue, Bearer},
 };
 
@@ -44,7 +44,7 @@ impl Scheme for Device {
     }
 
     /// None of the two headers: not this scheme. One of them, one twice, or no number: 400.
-    fn extract(&self, head: &mut Parts) -> Result<Option<DeviceCode>, Rejection> {
+    fn extract(&self, head: &mut Parts, _: &Asked) -> Result<Option<DeviceCode>, Rejection> {
         let text = |value: &http::HeaderValue| value.to_str().ok().map(str::to_owned);
         let number = scheme::header(head, &HeaderName::from_static("device-number"))?.and_then(text);
         let code = scheme::header(head, &HeaderName::from_static("device-code"))?.and_then(text);
@@ -76,7 +76,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let by_device = Device::new(&Realm::try_from("devices")?)?.validated_by(move |sent: DeviceCode| {
         let codes = codes.clone();
         async move {
-            let made_for = tower_authn::Validator::validate(&codes, sent.code).await?;
+            let made_for = codes.validate(sent.code, &mut Visit::outside()).await?;
             Ok::<_, Rejection>(
                 made_for.filter(|number| *number == sent.number).map(|number| format!("device {number}")),
             )

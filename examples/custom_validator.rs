@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use axum::{Router, routing::get};
 use sha2::{Digest, Sha256};
 use tower_authn::{
-    AuthenticateLayer, Authenticated, BearerToken, Reason, Rejection, Scheme, Validator, scheme::Bearer,
+    AuthenticateLayer, Authenticated, BearerToken, Reason, Rejection, Scheme, Validator, Visit,
+    scheme::Bearer,
 };
 
 #[derive(Clone)]
@@ -24,7 +25,7 @@ struct Directory {
 impl Validator<BearerToken> for Directory {
     type Identity = User;
 
-    async fn validate(&self, token: BearerToken) -> Result<Option<User>, Rejection> {
+    async fn validate(&self, token: BearerToken, _: &mut Visit) -> Result<Option<User>, Rejection> {
         let file = self.file.clone();
         // `?` on an error is 503 with Retry-After: the token may be good. Reading must not block the other requests.
         let text = tokio::task::spawn_blocking(move || std::fs::read_to_string(file)).await??;

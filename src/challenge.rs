@@ -241,11 +241,11 @@ impl Precedence {
 ///     type Credentials = A::Credentials;
 ///     type Identity = A::Identity;
 ///
-///     fn extract(&self, head: &mut http::request::Parts) -> Result<Option<A::Credentials>, Rejection> {
-///         self.0.extract(head)
+///     fn extract(&self, head: &mut http::request::Parts, asked: &Asked) -> Result<Option<A::Credentials>, Rejection> {
+///         self.0.extract(head, asked)
 ///     }
 ///
-///     async fn validate(&self, credentials: A::Credentials) -> Result<Granted<A::Identity>, Rejection> {
+///     async fn validate(&self, credentials: A::Credentials, visit: &mut Visit) -> Result<Granted<A::Identity>, Rejection> {
 ///         self.0.validate(credentials).await
 ///     }
 ///
@@ -253,8 +253,8 @@ impl Precedence {
 ///         self.0.challenge(rejection, challenges);
 ///     }
 ///
-///     fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
-///         self.0.each_part(visit);
+///     fn each_part(&self, show: &mut dyn FnMut(&Part<'_>)) {
+///         self.0.each_part(show);
 ///     }
 /// }
 /// ```

@@ -18,10 +18,11 @@ use crate::{
     draw::{Undrawn, add_missing},
     observe::{Watch, mark},
     respond::Respond,
+    visit::Visit,
 };
 
 /// The one box of a validated request: [`Service::Future`] needs a name, which the future of a validator has not.
-pub(crate) type Validation<I> = Pin<Box<dyn Future<Output = Result<Granted<I>, Rejection>> + Send>>;
+pub(crate) type Validation<I> = Pin<Box<dyn Future<Output = (Result<Granted<I>, Rejection>, Visit)> + Send>>;
 
 pin_project! {
     /// The future that [`Authenticate`](crate::Authenticate) returns.
@@ -43,7 +44,7 @@ pin_project! {
     pub(crate) enum State<S, F, I, B> {
         Refused { rejection: Option<Rejection> },
         Validating { validation: Validation<I>, waiting: Option<(S, Request<B>)> },
-        Calling { #[pin] inner: F, granted: Option<Granted<()>> },
+        Calling { #[pin] inner: F, granted: Option<(Granted<()>, Visit)> },
     }
 }
 
@@ -62,13 +63,14 @@ where
     }
 }
 
-/// Validates in a future of its own, which owns what it asks.
+/// Validates in a future of its own, which owns what it asks, and gives the visit back.
 pub(crate) fn validation<A: Authenticator, R>(
     layer: &AuthenticateLayer<A, R>,
     credentials: A::Credentials,
+    mut visit: Visit,
 ) -> Validation<A::Identity> {
     let authenticator = Arc::clone(layer.authenticator());
-    Box::pin(async move { authenticator.validate(credentials).await })
+    Box::pin(async move { (authenticator.validate(credentials, &mut visit).await, visit) })
 }
 
 impl<S, A, R, ReqBody, ResBody> Future for ResponseFuture<S, A, R, ReqBody>
@@ -92,9 +94,10 @@ where
                     )));
                 }
                 StateProjection::Validating { validation, waiting } => {
-                    let granted = match validation.as_mut().poll(cx) {
-                        Poll::Ready(Ok(granted)) => granted,
-                        Poll::Ready(Err(rejection)) => {
+                    let (granted, visit) = match validation.as_mut().poll(cx) {
+                        Poll::Ready((Ok(granted), visit)) => (granted, visit),
+                        Poll::Ready((Err(rejection), visit)) => {
+                            let rejection = rejection.with_missing_headers(visit.headers());
                             let watch = this.watch.as_deref_mut();
                             break Poll::Ready(Ok(this.layer.reject(rejection, this.asked, watch)));
                         }
@@ -102,7 +105,7 @@ where
                     };
                     let (mut service, mut request) = waiting.take().expect(POLLED_AGAIN);
                     if let Some(watch) = this.watch.as_deref_mut() {
-                        this.layer.hooks().accepted(&granted, watch);
+                        this.layer.hooks().accepted(&granted, &visit, watch);
                         // Before the service may end what let the client in: a trial that looked later would refuse.
                         watch.advance(cx);
                         mark(request.extensions_mut());
@@ -110,13 +113,13 @@ where
                     let (authenticated, granted) = Authenticated::by(granted);
                     authenticated.insert_into(request.extensions_mut());
                     let inner = service.call(request);
-                    this.state.set(State::Calling { inner, granted: Some(granted) });
+                    this.state.set(State::Calling { inner, granted: Some((granted, visit)) });
                 }
                 StateProjection::Calling { inner, granted } => {
                     let mut answer = inner.poll(cx);
                     if let Poll::Ready(Ok(response)) = &mut answer {
-                        let granted = granted.take().expect(POLLED_AGAIN);
-                        finish(this.layer, response, granted, this.asked, this.watch.as_deref());
+                        let (granted, visit) = granted.take().expect(POLLED_AGAIN);
+                        finish(this.layer, response, (granted, visit), this.asked, this.watch.as_deref());
                     }
                     break answer;
                 }
@@ -138,7 +141,7 @@ const POLLED_AGAIN: &str = "a future must not be polled after it is ready";
 fn finish<A, R, B>(
     layer: &AuthenticateLayer<A, R>,
     response: &mut Response<B>,
-    granted: Granted<()>,
+    (granted, visit): (Granted<()>, Visit),
     asked: &Asked,
     watch: Option<&Watch>,
 ) where
@@ -153,17 +156,18 @@ fn finish<A, R, B>(
         layer.challenges_for_bare_401(asked).append_to(response.headers_mut());
     }
     let headers = response.headers_mut();
-    if !granted.headers.is_empty() {
-        add_missing(headers, granted.headers);
+    let (more, passed_over) = visit.into_left_behind();
+    if !more.is_empty() {
+        add_missing(headers, more);
     }
     if !is_kept_from_shared_caches(granted.schemes.as_slice()) {
         cache_control::add_private(headers);
     }
-    if !granted.passed_over.is_empty() {
+    if !passed_over.is_empty() {
         let extensions = response.extensions_mut();
         match extensions.get_mut() {
-            Some(PassedOver(findings)) => findings.extend(granted.passed_over),
-            None => drop(extensions.insert(PassedOver(granted.passed_over))),
+            Some(PassedOver(findings)) => findings.extend(passed_over),
+            None => drop(extensions.insert(PassedOver(passed_over))),
         }
     }
 }

@@ -2,11 +2,9 @@
 
 use std::fmt;
 
-use http::{HeaderName, HeaderValue};
+use crate::{Details, Finding, Rejection};
 
-use crate::{Details, Finding, Rejection, observe::Tried};
-
-/// An identity, the schemes it was granted by, and headers for the response.
+/// An identity, and the schemes that it was granted by.
 ///
 /// There is no `From<I>`: a grant names its scheme.
 ///
@@ -21,55 +19,33 @@ use crate::{Details, Finding, Rejection, observe::Tried};
 pub struct Granted<I> {
     pub(crate) identity: I,
     pub(crate) schemes: Schemes,
-    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    pub(crate) passed_over: Vec<Finding>,
-    pub(crate) aside: Option<Box<Aside>>,
-}
-
-/// What a grant has for whoever watches. Most have none of it, so that it takes no room in them.
-#[derive(Clone, Default)]
-pub(crate) struct Aside {
-    details: Details,
-    /// What requirements would have decided that only report; nothing, if they panicked.
-    reported: Vec<Option<Tried>>,
+    /// Only made if somebody listens, so that it takes no room in most.
+    pub(crate) details: Option<Box<Details>>,
 }
 
 impl<I> Granted<I> {
     /// Grants an identity by a scheme, called by its [name](crate::Scheme::name).
     pub const fn new(identity: I, scheme: &'static str) -> Self {
-        Self {
-            identity,
-            schemes: Schemes::One([scheme]),
-            headers: Vec::new(),
-            passed_over: Vec::new(),
-            aside: None,
-        }
-    }
-
-    /// Adds a header to the response. Where the inner service sets the same header, or a cookie of the same name, its
-    /// own stays.
-    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
-        self
+        Self { identity, schemes: Schemes::One([scheme]), details: None }
     }
 
     /// Adds particulars for logs and events, as far as they are not known yet.
     pub fn with_details(mut self, details: Details) -> Self {
-        let aside = self.aside.get_or_insert_default();
-        aside.details = std::mem::take(&mut aside.details).or(details);
+        let known = self.details.take().map_or_else(Details::new, |known| *known);
+        self.details = Some(Box::new(known.or(details)));
         self
     }
 
     /// Replaces the identity.
     pub fn map<T>(self, f: impl FnOnce(I) -> T) -> Granted<T> {
-        let (Granted { schemes, headers, passed_over, aside, .. }, identity) = self.split();
-        Granted { identity: f(identity), schemes, headers, passed_over, aside }
+        let Self { identity, schemes, details } = self;
+        Granted { identity: f(identity), schemes, details }
     }
 
     /// Takes the identity out.
     pub(crate) fn split(self) -> (Granted<()>, I) {
-        let Self { identity, schemes, headers, passed_over, aside } = self;
-        (Granted { identity: (), schemes, headers, passed_over, aside }, identity)
+        let Self { identity, schemes, details } = self;
+        (Granted { identity: (), schemes, details }, identity)
     }
 
     /// Returns the identity.
@@ -82,67 +58,31 @@ impl<I> Granted<I> {
         self.schemes.as_slice()
     }
 
-    /// Keeps what was refused on the way: the findings for the operator, the headers for the client.
-    pub(crate) fn pass_over(&mut self, rejection: Rejection) {
-        let (mut findings, mut headers) = rejection.into_parts();
-        self.passed_over.append(&mut findings);
-        self.headers.append(&mut headers);
-    }
-
     pub(crate) fn details(&self) -> &Details {
         static NONE: Details = Details::new();
-        self.aside.as_ref().map_or(&NONE, |aside| &aside.details)
+        self.details.as_deref().unwrap_or(&NONE)
     }
 
-    /// Files a rejection of the identity under the schemes that granted it, with what is known of the grant, and with its headers:
-    /// a cookie that was renewed is renewed whatever the answer.
+    /// Files a rejection of the identity under the schemes that granted it, with what is known of the grant.
     pub(crate) fn file(&self, rejection: Rejection) -> Rejection {
-        rejection.found_by_all(self.schemes()).about(self.details()).with_missing_headers(&self.headers)
+        rejection.found_by_all(self.schemes()).about(self.details())
     }
 
-    pub(crate) fn reported(&self) -> &[Option<Tried>] {
-        self.aside.as_ref().map_or(&[], |aside| &aside.reported)
-    }
-
-    pub(crate) fn report(&mut self, tried: Option<Tried>) {
-        self.aside.get_or_insert_default().reported.push(tried);
-    }
-
-    /// Grants `None` to who brought nothing.
-    pub(crate) fn nobody() -> Granted<Option<I>> {
-        Granted {
-            identity: None,
-            schemes: Schemes::None,
-            headers: Vec::new(),
-            passed_over: Vec::new(),
-            aside: None,
-        }
+    /// Grants `None` to a request without credentials.
+    pub(crate) const fn nobody() -> Granted<Option<I>> {
+        Granted { identity: None, schemes: Schemes::None, details: None }
     }
 
     /// Joins two grants that were demanded together.
-    pub(crate) fn and<J>(self, mut other: Granted<J>) -> Granted<(I, J)> {
-        let Self { identity, schemes, mut headers, mut passed_over, aside } = self;
-        headers.append(&mut other.headers);
-        passed_over.append(&mut other.passed_over);
-        Granted {
-            identity: (identity, other.identity),
-            schemes: schemes.and(&other.schemes),
-            headers,
-            passed_over,
-            aside: Aside::join(aside, other.aside),
-        }
-    }
-}
-
-impl Aside {
-    fn join(one: Option<Box<Self>>, other: Option<Box<Self>>) -> Option<Box<Self>> {
-        match (one, other) {
-            (Some(mut one), Some(mut other)) => {
-                one.details = std::mem::take(&mut one.details).or(other.details);
-                one.reported.append(&mut other.reported);
-                Some(one)
-            }
+    pub(crate) fn and<J>(self, other: Granted<J>) -> Granted<(I, J)> {
+        let details = match (self.details, other.details) {
+            (Some(one), Some(other)) => Some(Box::new(one.or(*other))),
             (one, other) => one.or(other),
+        };
+        Granted {
+            identity: (self.identity, other.identity),
+            schemes: self.schemes.and(&other.schemes),
+            details,
         }
     }
 }

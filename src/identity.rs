@@ -32,8 +32,8 @@ pub struct Authenticated<I> {
 impl<I> Authenticated<I> {
     /// Splits a grant into what goes to the inner service and what waits for its response.
     pub(crate) fn by(granted: Granted<I>) -> (Self, Granted<()>) {
-        let Granted { identity, schemes, headers, passed_over, aside } = granted;
-        let rest = Granted { identity: (), schemes: schemes.clone(), headers, passed_over, aside };
+        let Granted { identity, schemes, details } = granted;
+        let rest = Granted { identity: (), schemes: schemes.clone(), details };
         (Self { identity, schemes }, rest)
     }
 

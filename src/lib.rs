@@ -80,7 +80,6 @@ mod metrics;
 pub mod observe;
 mod realm;
 mod reason;
-mod rehearsal;
 mod rejection;
 pub mod respond;
 pub mod scheme;
@@ -94,6 +93,7 @@ pub mod throttle;
 mod timer;
 mod trace;
 pub mod validator;
+mod visit;
 
 pub use asked::Asked;
 pub use authenticator::{AnyOf, Authenticator, BoxAuthenticator, RequireLayer};
@@ -116,6 +116,7 @@ pub use respond::{Answer, Respond, Unauthorized};
 pub use scheme::{BearerToken, Scheme};
 pub use service::Authenticate;
 pub use validator::{Tokens, Users, Validator, with_state};
+pub use visit::Visit;
 
 /// Runs the examples of the README.
 #[cfg(all(doctest, feature = "axum"))]

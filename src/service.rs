@@ -13,6 +13,7 @@ use crate::{
     AuthenticateLayer, Authenticator, Rejection, ResponseFuture,
     future::{State, validation},
     respond::Respond,
+    visit::{Audience, Visit},
 };
 
 /// The service that [`AuthenticateLayer`] makes.
@@ -72,10 +73,12 @@ where
         let (mut head, body) = request.into_parts();
         let asked = self.layer.asked(&head);
         let layer = Arc::clone(&self.layer);
-        let watch = layer.hooks().watch(&head);
-        match layer.authenticator().extract(&mut head) {
+        let watch = layer.hooks().watch(&head, &asked);
+        match layer.authenticator().extract(&mut head, &asked) {
             Ok(Some(credentials)) => {
-                let validation = validation(&layer, credentials);
+                let audience = if watch.is_some() { Audience::Listening } else { Audience::Nobody };
+                let validation =
+                    validation(&layer, credentials, Visit::of_request(&head.extensions, audience));
                 // The service that is ready goes with the call, the clone stays.
                 let clone = self.inner.clone();
                 let ready = std::mem::replace(&mut self.inner, clone);

@@ -8,7 +8,7 @@ use http::{Request, Response};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use support::{Body, now, request, secrets::*};
 use tower::{Layer as _, Service, service_fn};
-use tower_authn::{AnyOf, AuthenticateLayer, Authenticator, respond::ProblemJson};
+use tower_authn::{AnyOf, Asked, AuthenticateLayer, Authenticator, respond::ProblemJson};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -42,8 +42,12 @@ fn calls(authenticator: impl Authenticator, headers: &[(&str, &str)]) -> usize {
 
 fn extracts(authenticator: &impl Authenticator, headers: &[(&str, &str)]) -> usize {
     allocations(
-        || request(headers).into_parts().0,
-        |mut head| assert!(authenticator.extract(&mut head).unwrap().is_none()),
+        || {
+            let head = request(headers).into_parts().0;
+            let asked = Asked::of(&head);
+            (head, asked)
+        },
+        |(mut head, asked)| assert!(authenticator.extract(&mut head, &asked).unwrap().is_none()),
     )
 }
 

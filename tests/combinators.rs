@@ -14,8 +14,8 @@ use http::{HeaderValue, header};
 use support::{Answered, Body, ask, request, secrets::*, send};
 use tower::{Layer as _, service_fn};
 use tower_authn::{
-    AnyOf, AuthenticateLayer, Authenticated, Authenticator, BearerToken, BoxAuthenticator, Challenge,
-    Challenges, Finding, Granted, PassedOver, Reason, Rejection, RejectionKind, Scheme, Tokens,
+    AnyOf, Asked, AuthenticateLayer, Authenticated, Authenticator, BearerToken, BoxAuthenticator, Challenge,
+    Challenges, Finding, Granted, Part, PassedOver, Reason, Rejection, RejectionKind, Scheme, Tokens, Visit,
     authenticator::AnyOfError,
     scheme::{self, ApiKey, Bearer, ClientAddr, SessionCookie, SessionToken},
     validator::{IpAllowlist, Networks},
@@ -31,7 +31,7 @@ impl Scheme for DeadCookie {
         "Session"
     }
 
-    fn extract(&self, head: &mut http::request::Parts) -> Result<Option<String>, Rejection> {
+    fn extract(&self, head: &mut http::request::Parts, _: &Asked) -> Result<Option<String>, Rejection> {
         Ok(scheme::cookie(head, "sid").map(str::to_owned))
     }
 
@@ -211,8 +211,9 @@ async fn boxed_credentials_of_another_authenticator_are_a_mistake_not_a_panic() 
     let (bearer_box, key_box): (BoxAuthenticator<_>, BoxAuthenticator<_>) =
         (by_bearer().boxed(), by_key().boxed());
     let (mut head, _) = request(&[("x-api-key", KEY)]).into_parts();
-    let credentials = key_box.extract(&mut head).unwrap().unwrap();
-    let rejection = bearer_box.validate(credentials).await.unwrap_err();
+    let asked = Asked::of(&head);
+    let credentials = key_box.extract(&mut head, &asked).unwrap().unwrap();
+    let rejection = bearer_box.validate(credentials, &mut Visit::outside()).await.unwrap_err();
     assert_eq!(rejection.kind(), RejectionKind::Misconfigured);
 }
 
@@ -384,16 +385,17 @@ impl Authenticator for Renews {
     type Credentials = ();
     type Identity = &'static str;
 
-    fn extract(&self, _: &mut http::request::Parts) -> Result<Option<()>, Rejection> {
+    fn extract(&self, _: &mut http::request::Parts, _: &Asked) -> Result<Option<()>, Rejection> {
         Ok(Some(()))
     }
 
-    async fn validate(&self, (): ()) -> Result<Granted<&'static str>, Rejection> {
-        let granted = Granted::new("alice", "Session");
-        Ok(granted
-            .with_header(header::SET_COOKIE, HeaderValue::from_static("sid=new"))
-            .with_header(header::SET_COOKIE, HeaderValue::from_static("seen=now")))
+    async fn validate(&self, (): (), visit: &mut Visit) -> Result<Granted<&'static str>, Rejection> {
+        visit.add_header(header::SET_COOKIE, HeaderValue::from_static("sid=new"));
+        visit.add_header(header::SET_COOKIE, HeaderValue::from_static("seen=now"));
+        Ok(Granted::new("alice", "Session"))
     }
+
+    fn each_part(&self, _: &mut dyn FnMut(&Part<'_>)) {}
 
     fn challenge(&self, _: &Rejection, challenges: &mut Challenges) {
         challenges.add("Session", Challenge::new("Session").param("realm", "r").build().ok());
@@ -435,7 +437,11 @@ async fn status_a_401_has_a_challenge_and_without_one_it_is_403() {
         fn name(&self) -> &'static str {
             "Silent"
         }
-        fn extract(&self, head: &mut http::request::Parts) -> Result<Option<BearerToken>, Rejection> {
+        fn extract(
+            &self,
+            head: &mut http::request::Parts,
+            _: &Asked,
+        ) -> Result<Option<BearerToken>, Rejection> {
             scheme::authorization(head, "Silent")
         }
         fn challenge(&self, _: Option<&Finding>) -> Option<Challenge> {

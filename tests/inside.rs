@@ -9,8 +9,8 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use support::{Answered, Body, request, secrets::*, send, whoami};
 use tower::{Layer as _, ServiceBuilder, service_fn};
 use tower_authn::{
-    Answer, AuthenticateLayer, Authenticator, Challenges, Demand, Granted, PassedOver, Rejection,
-    RequireLayer, Scheme as _, Tokens,
+    Answer, Asked, AuthenticateLayer, Authenticator, Challenges, Demand, Granted, Part, PassedOver,
+    Rejection, RequireLayer, Scheme as _, Tokens, Visit,
     scheme::{ApiKey, Bearer},
 };
 
@@ -242,16 +242,18 @@ impl Authenticator for Renewing {
     type Credentials = ();
     type Identity = &'static str;
 
-    fn extract(&self, _: &mut Parts) -> Result<Option<()>, Rejection> {
+    fn extract(&self, _: &mut Parts, _: &Asked) -> Result<Option<()>, Rejection> {
         Ok(Some(()))
     }
 
-    async fn validate(&self, (): ()) -> Result<Granted<&'static str>, Rejection> {
+    async fn validate(&self, (): (), visit: &mut Visit) -> Result<Granted<&'static str>, Rejection> {
         let cookie = HeaderValue::from_static("sid=renewed; Path=/; HttpOnly");
-        Ok(Granted::new("alice", "Session")
-            .with_header(header::SET_COOKIE, cookie)
-            .with_header(header::HeaderName::from_static("dpop-nonce"), HeaderValue::from_static("n1")))
+        visit.add_header(header::SET_COOKIE, cookie);
+        visit.add_header(header::HeaderName::from_static("dpop-nonce"), HeaderValue::from_static("n1"));
+        Ok(Granted::new("alice", "Session"))
     }
+
+    fn each_part(&self, _: &mut dyn FnMut(&Part<'_>)) {}
 
     fn challenge(&self, _: &Rejection, challenges: &mut Challenges) {
         challenges.add("Session", None);

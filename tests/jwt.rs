@@ -11,7 +11,7 @@ use tower_authn::validator::jwt::{
     Algorithm, Jwt, JwtBuilder, JwtError, Key, KeySet, Mistake, Profile, StandardClaims, Verified,
 };
 use tower_authn::{
-    Authenticator, BearerToken, Reason, RejectionKind, Scheme as _, Validator as _, scheme::Bearer,
+    Authenticator, BearerToken, Reason, RejectionKind, Scheme as _, Validator as _, Visit, scheme::Bearer,
 };
 
 const HEADER: &str = r#"{"alg":"HS256","typ":"at+jwt"}"#;
@@ -30,7 +30,7 @@ async fn verdict<C>(jwt: &Jwt<C>, token: &str) -> Result<Verified<C>, Reason>
 where
     C: serde::de::DeserializeOwned + Send + Sync + 'static,
 {
-    match jwt.validate(BearerToken::new(token)).await {
+    match jwt.validate(BearerToken::new(token), &mut Visit::outside()).await {
         Ok(verified) => Ok(verified.unwrap()),
         Err(rejection) => {
             assert_eq!(rejection.kind(), RejectionKind::Invalid, "{rejection}");
@@ -337,7 +337,7 @@ async fn a_member_of_the_apps_own_type_is_demanded() {
     assert_eq!(verdict(&jwt, &hs256(&claims_with("tenant", json!(7)))).await.unwrap().tenant, 7);
     assert_eq!(verdict(&jwt, &hs256(&claims())).await.err(), Some(Reason::BadClaims));
     let token = hs256(&claims_with("tenant", json!("a private name")));
-    let rejection = jwt.validate(BearerToken::new(token)).await.unwrap_err();
+    let rejection = jwt.validate(BearerToken::new(token), &mut Visit::outside()).await.unwrap_err();
     assert!(!format!("{rejection} {rejection:?}").contains("private"), "{rejection:?}");
 }
 

@@ -14,7 +14,8 @@ use support::ask;
 use support::mint::{AUDIENCE, ISSUER, SECRET, claims, claims_with, hs256, in_minutes};
 use tower_authn::validator::jwt::{Algorithm, Jwt, JwtBuilder, Key, KeySet, KeySource, Verified};
 use tower_authn::{
-    Authenticator as _, BearerToken, Clock, Reason, Rejection, Scheme as _, Validator as _, scheme::Bearer,
+    Authenticator as _, BearerToken, Clock, Reason, Rejection, Scheme as _, Validator as _, Visit,
+    scheme::Bearer,
 };
 
 thread_local! {
@@ -36,7 +37,7 @@ fn builder() -> JwtBuilder<Claims> {
 }
 
 async fn verdict(jwt: &Jwt<Claims>, token: &str) -> Result<(), Reason> {
-    let validated = jwt.validate(BearerToken::new(token)).await;
+    let validated = jwt.validate(BearerToken::new(token), &mut Visit::outside()).await;
     validated.map(|token| drop(token.unwrap())).map_err(|rejection| rejection.reason())
 }
 

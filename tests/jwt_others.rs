@@ -9,7 +9,7 @@ use serde_json::Value;
 use support::mint::{AUDIENCE, ISSUER};
 use support::openid;
 use tower_authn::validator::jwt::{Algorithm, Jwt, JwtBuilder, Profile, StandardClaims};
-use tower_authn::{BearerToken, Validator as _};
+use tower_authn::{BearerToken, Validator as _, Visit};
 
 const SECRET: &[u8] = b"a secret of 64 bytes, which is long enough for all three of them";
 
@@ -32,14 +32,14 @@ fn each<'a>(made: &'a Value, what: &str) -> impl Iterator<Item = (&'a str, &'a s
 }
 
 async fn accepts(jwt: &Jwt, name: &str, token: &str) {
-    let verified = jwt.validate(BearerToken::new(token)).await;
+    let verified = jwt.validate(BearerToken::new(token), &mut Visit::outside()).await;
     let verified = verified.unwrap_or_else(|rejection| panic!("{name}: {rejection}: {token}")).unwrap();
     assert_eq!(verified.subject.as_deref(), Some("alice"));
 }
 
 async fn refuses_tricks(jwt: &Jwt, made: &Value) {
     for (name, token, trick) in each(made, "tricks") {
-        let rejection = jwt.validate(BearerToken::new(token)).await.expect_err(name);
+        let rejection = jwt.validate(BearerToken::new(token), &mut Visit::outside()).await.expect_err(name);
         assert_eq!(Some(rejection.reason().as_str()), trick["reason"].as_str(), "{name}: {token}");
     }
 }

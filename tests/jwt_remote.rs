@@ -12,7 +12,7 @@ use support::provider::{Answer, Provider, Signer, URL};
 use tower_authn::validator::jwt::{Jwt, JwtBuilder, StandardClaims};
 use tower_authn::{
     Authenticator as _, BearerToken, Clock, ManualClock, Reason, RejectionKind, Scheme as _, Validator as _,
-    scheme::Bearer,
+    Visit, scheme::Bearer,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -49,7 +49,7 @@ impl Hand {
 
 /// `Ok`, or the kind and the reason of the refusal.
 async fn verdict(jwt: &Jwt, token: &str) -> Result<(), (RejectionKind, Reason)> {
-    match jwt.validate(BearerToken::new(token)).await {
+    match jwt.validate(BearerToken::new(token), &mut Visit::outside()).await {
         Ok(token) => {
             token.unwrap();
             Ok(())

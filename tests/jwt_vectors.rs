@@ -7,7 +7,7 @@ mod support;
 use serde_json::Value;
 use support::vectors;
 use tower_authn::validator::jwt::{Jwt, JwtError, Profile};
-use tower_authn::{BearerToken, Reason, Validator as _};
+use tower_authn::{BearerToken, Reason, Validator as _, Visit};
 
 /// A validator that trusts these keys.
 fn trusting(keys: &Value) -> Result<Jwt<Value>, JwtError> {
@@ -22,7 +22,7 @@ fn trusting(keys: &Value) -> Result<Jwt<Value>, JwtError> {
 /// Whether the signature was found good; if not, why.
 async fn verdict(keys: &Value, token: &str) -> Result<(), String> {
     let jwt = trusting(keys).map_err(|error| error.to_string())?;
-    match jwt.validate(BearerToken::new(token)).await {
+    match jwt.validate(BearerToken::new(token), &mut Visit::outside()).await {
         Ok(_) => panic!("a payload without claims passed: {token}"),
         Err(rejection) if rejection.reason() == Reason::BadClaims => Ok(()),
         Err(rejection) => Err(rejection.reason().to_string()),

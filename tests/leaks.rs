@@ -8,8 +8,8 @@ use std::fmt::Debug;
 use support::{ask_layer, secrets::*};
 use tower::{Layer as _, Service as _, service_fn};
 use tower_authn::{
-    AnyOf, AuthenticateLayer, Authenticated, Authenticator, BearerToken, Granted, Rejection, RequireLayer,
-    Scheme as _, Users,
+    AnyOf, Asked, AuthenticateLayer, Authenticated, Authenticator, BearerToken, Granted, Rejection,
+    RequireLayer, Scheme as _, Users,
     respond::{Empty, Html, Negotiate, Plain, ProblemJson},
     scheme::{ApiKeyValue, Basic, Bearer, Password, UserPassword},
     validator::FromService,
@@ -71,13 +71,14 @@ fn what_was_extracted_shows_no_secret_and_is_marked_sensitive() {
     ];
     let sent: Vec<_> = sent.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let (mut head, _) = support::request(&sent).into_parts();
-    let credentials = by_bearer().or(by_key()).boxed().extract(&mut head).unwrap().unwrap();
+    let asked = Asked::of(&head);
+    let credentials = by_bearer().or(by_key()).boxed().extract(&mut head, &asked).unwrap().unwrap();
     hides(&credentials);
     assert_eq!(tower_authn::scheme::cookie(&mut head, "sid"), Some(SECRET));
     hides(&head.headers);
     let twice = support::request(&[("authorization", SECRET), ("authorization", SECRET)]);
     let (mut head, _) = twice.into_parts();
-    hides(&by_bearer().extract(&mut head).map(|_| ()).unwrap_err());
+    hides(&by_bearer().extract(&mut head, &asked).map(|_| ()).unwrap_err());
     hides(&head.headers);
 }
 

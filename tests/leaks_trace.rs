@@ -105,7 +105,7 @@ fn layers(audit: &Arc<Mutex<String>>) -> Vec<AuthenticateLayer<impl Authenticato
         by_jwt().boxed(),
         down().boxed(),
         mistake().boxed(),
-        by_jwt().or(by_hash()).or(by_key()).require_report_only(|_: &&str| false).boxed(),
+        by_jwt().or(by_hash()).or(by_key()).boxed(),
         by_bearer().and(by_key()).map(|(user, _)| user).boxed(),
     ]
     .into_iter()

@@ -16,7 +16,7 @@ use support::{
     },
 };
 use tower_authn::{
-    Reason, Rejection, RejectionKind, Scheme as _, Validator as _,
+    Reason, Rejection, RejectionKind, Scheme as _, Validator as _, Visit,
     scheme::{Basic, UserPassword},
     validator::passwords::{Hasher, PasswordMap, Passwords, Stored},
 };
@@ -137,9 +137,9 @@ async fn row_23_a_look_up_that_fails_or_hangs_is_503() {
     });
     let hangs = Passwords::new(|_: String| pending::<Result<Option<Stored<&'static str>>, Rejection>>());
     let credentials = || UserPassword::new("alice", PASSWORD);
-    let failed = fails.validate(credentials()).await.unwrap_err();
+    let failed = fails.validate(credentials(), &mut Visit::outside()).await.unwrap_err();
     assert_eq!((failed.kind(), failed.reason()), (RejectionKind::Unavailable, Reason::BackEndFailed));
-    let hung = hangs.validate(credentials()).await.unwrap_err();
+    let hung = hangs.validate(credentials(), &mut Visit::outside()).await.unwrap_err();
     assert_eq!((hung.kind(), hung.reason()), (RejectionKind::Unavailable, Reason::TimedOut));
 
     let answer =
@@ -225,7 +225,13 @@ async fn never_more_than_the_permits_are_computed_at_once() {
         let hasher = Hasher::new(NonZeroUsize::new(permits).unwrap()).queue(64, Duration::from_secs(60));
         let passwords = Passwords::from_hashes([("alice", BCRYPT, 1)]).unwrap().hashed_by(hasher.clone());
         let sign_in = |passwords: Passwords<_>| async move {
-            assert_eq!(passwords.validate(UserPassword::new("alice", PASSWORD)).await.unwrap(), Some(1));
+            assert_eq!(
+                passwords
+                    .validate(UserPassword::new("alice", PASSWORD), &mut Visit::outside())
+                    .await
+                    .unwrap(),
+                Some(1)
+            );
         };
         let sign_ins: Vec<_> = (0..32).map(|_| tokio::spawn(sign_in(passwords.clone()))).collect();
         for sign_in in sign_ins {
@@ -256,7 +262,8 @@ fn one_hasher_serves_several_validators_and_new_accounts() {
 #[test]
 fn without_a_runtime_it_is_misconfigured_and_does_not_panic() {
     let passwords = passwords();
-    let mut validate = pin!(passwords.validate(UserPassword::new("alice", PASSWORD)));
+    let mut visit = Visit::outside();
+    let mut validate = pin!(passwords.validate(UserPassword::new("alice", PASSWORD), &mut visit));
     let std::task::Poll::Ready(Err(rejection)) =
         validate.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     else {

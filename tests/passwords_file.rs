@@ -10,7 +10,7 @@ use std::{
 
 use support::{folder::Folder, htpasswd};
 use tower_authn::{
-    Clock, ManualClock, Reason, Validator as _,
+    Clock, ManualClock, Reason, Validator as _, Visit,
     scheme::UserPassword,
     validator::passwords::{HashError, Htpasswd, HtpasswdFile, LineProblem, Passwords, Remember},
 };
@@ -40,7 +40,7 @@ impl Watched {
 }
 
 async fn sign_in(passwords: &Passwords<HtpasswdFile>, user: &str, password: &str) -> Result<String, Reason> {
-    let found = passwords.validate(UserPassword::new(user, password)).await;
+    let found = passwords.validate(UserPassword::new(user, password), &mut Visit::outside()).await;
     found.map_err(|rejection| rejection.reason())?.ok_or(Reason::Unknown)
 }
 

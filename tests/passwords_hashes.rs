@@ -2,7 +2,7 @@
 #![cfg(feature = "passwords")]
 
 use tower_authn::{
-    Reason, Validator as _,
+    Reason, Validator as _, Visit,
     scheme::UserPassword,
     validator::passwords::{HashError, PasswordHash, PasswordMap, Passwords, Stored},
 };
@@ -13,7 +13,8 @@ const SALT_AND_HASH: &str = "c2FsdHNhbHRzYWx0c2FsdA$c2FsdHNhbHRzYWx0c2FsdHNhbHQ"
 #[tokio::main(flavor = "current_thread")]
 async fn signs_in(hash: &PasswordHash, password: &str) -> Result<(), Reason> {
     let users: PasswordMap<()> = [("alice".into(), Stored::new(hash.clone(), ()))].into_iter().collect();
-    let result = Passwords::new(users).validate(UserPassword::new("alice", password)).await;
+    let result =
+        Passwords::new(users).validate(UserPassword::new("alice", password), &mut Visit::outside()).await;
     result.map(Option::unwrap).map_err(|rejection| rejection.reason())
 }
 

@@ -10,7 +10,7 @@ use support::{
     redis::{Redis, comes_true},
 };
 use tower_authn::{
-    Reason, Validator as _,
+    Reason, Validator as _, Visit,
     scheme::{SessionCookie, SessionToken},
     store::{Lifetime, RedisStore},
     validator::session::{Session, SessionId, Sessions},
@@ -27,7 +27,8 @@ async fn session(
     id: &SessionId,
 ) -> Result<Session<String>, Reason> {
     let token = SessionToken::new(id.expose().as_str(), cookie);
-    let session = sessions.validate(token).await.map_err(|rejection| rejection.reason())?;
+    let session =
+        sessions.validate(token, &mut Visit::outside()).await.map_err(|rejection| rejection.reason())?;
     Ok(session.unwrap())
 }
 
@@ -124,7 +125,10 @@ async fn an_identity_that_cannot_be_written_or_read_back_signs_nobody_in() {
     // JSON has no such number.
     let (id, _) = sessions.create(Shape::Written(f64::NAN)).await.unwrap();
     let token = SessionToken::new(id.expose().as_str(), &cookie);
-    assert_eq!(sessions.validate(token).await.unwrap_err().reason(), Reason::Unreadable);
+    assert_eq!(
+        sessions.validate(token, &mut Visit::outside()).await.unwrap_err().reason(),
+        Reason::Unreadable
+    );
     assert!(sessions.revoke(&id.key()).await.unwrap(), "it can still be ended");
 }
 
@@ -403,7 +407,7 @@ async fn forged_ids_write_nothing() {
     let site = sessions(&redis);
     for number in 0..200 {
         let token = SessionToken::new(format!("{number:A>43}"), &site.1);
-        let reason = site.0.validate(token).await.unwrap_err().reason();
+        let reason = site.0.validate(token, &mut Visit::outside()).await.unwrap_err().reason();
         assert!([Reason::Unknown, Reason::Malformed].contains(&reason), "{reason}");
     }
     assert_eq!(redis.cli(&["DBSIZE"]), "0");

@@ -8,8 +8,8 @@ use http::{Method, StatusCode, Version};
 use support::{Answered, ask, ask_layer, secrets::*, send};
 use tower::{Layer as _, service_fn};
 use tower_authn::{
-    AuthenticateLayer, Authenticator, BearerToken, Challenge, Challenges, Demand, Finding, Granted, Reason,
-    Rejection, RequireLayer, Respond, Scheme as _, Tokens, Users, scheme,
+    Asked, AuthenticateLayer, Authenticator, BearerToken, Challenge, Challenges, Demand, Finding, Granted,
+    Part, Reason, Rejection, RequireLayer, Respond, Scheme as _, Tokens, Users, Visit, scheme,
     scheme::{ApiKey, Basic, Bearer},
 };
 
@@ -95,13 +95,15 @@ impl Authenticator for Offers {
     type Credentials = ();
     type Identity = &'static str;
 
-    fn extract(&self, _: &mut http::request::Parts) -> Result<Option<()>, Rejection> {
+    fn extract(&self, _: &mut http::request::Parts, _: &Asked) -> Result<Option<()>, Rejection> {
         Ok(None)
     }
 
-    async fn validate(&self, (): ()) -> Result<Granted<&'static str>, Rejection> {
+    async fn validate(&self, (): (), _: &mut Visit) -> Result<Granted<&'static str>, Rejection> {
         Err(Rejection::missing())
     }
+
+    fn each_part(&self, _: &mut dyn FnMut(&Part<'_>)) {}
 
     fn challenge(&self, _: &Rejection, challenges: &mut Challenges) {
         self.0.iter().for_each(|challenge| challenges.add("Offers", Some(challenge.clone())));
@@ -287,7 +289,7 @@ fn nowhere() -> impl Authenticator<Identity = &'static str> {
         fn name(&self) -> &'static str {
             "Address"
         }
-        fn extract(&self, _: &mut http::request::Parts) -> Result<Option<()>, Rejection> {
+        fn extract(&self, _: &mut http::request::Parts, _: &Asked) -> Result<Option<()>, Rejection> {
             Ok(Some(()))
         }
         fn challenge(&self, _: Option<&Finding>) -> Option<Challenge> {

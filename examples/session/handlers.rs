@@ -9,7 +9,7 @@ use axum::{
     response::{Html, IntoResponse, Redirect, Response},
 };
 use tower_authn::{
-    Authenticated, Rejection, RejectionKind, Validator as _, respond::ReturnTo, scheme::UserPassword,
+    Authenticated, Rejection, RejectionKind, Validator as _, Visit, respond::ReturnTo, scheme::UserPassword,
     store::SessionStore, throttle::FailureStore, validator::session::Session,
 };
 
@@ -34,18 +34,19 @@ pub async fn sign_in<S: SessionStore<String>, F: FailureStore>(
     let [user, password, next, stay] =
         ["user", "password", "next", "stay"].map(|name| pages::field(&body, name));
     let attempt = site.throttle.attempt(peer.ip(), Some(&user)).await?;
-    let user = match site.users.validate(UserPassword::new(user.clone(), password)).await {
-        Ok(Some(user)) => user,
-        Err(outage) if outage.kind() != RejectionKind::Invalid => {
-            attempt.undecided(); // nobody knows whether the password is right, and it is no guess
-            return Err(outage);
-        }
-        _ => {
-            attempt.failed();
-            let page = pages::sign_in("The user name or the password is not right.", &user, &next, &stay);
-            return Ok((StatusCode::UNAUTHORIZED, Html(page)).into_response()); // the layer adds the challenge
-        }
-    };
+    let user =
+        match site.users.validate(UserPassword::new(user.clone(), password), &mut Visit::outside()).await {
+            Ok(Some(user)) => user,
+            Err(outage) if outage.kind() != RejectionKind::Invalid => {
+                attempt.undecided(); // nobody knows whether the password is right, and it is no guess
+                return Err(outage);
+            }
+            _ => {
+                attempt.failed();
+                let page = pages::sign_in("The user name or the password is not right.", &user, &next, &stay);
+                return Ok((StatusCode::UNAUTHORIZED, Html(page)).into_response()); // the layer adds the challenge
+            }
+        };
     attempt.succeeded();
     let sessions = if stay.is_empty() { site.sessions.clone() } else { site.sessions.stay_signed_in() };
     let (_, set_cookie) = match before {

@@ -1,6 +1,6 @@
 use http::request::Parts;
 
-use crate::{Authenticator, Challenges, Granted, Part, Reason, Rejection};
+use crate::{Asked, Authenticator, Challenges, Granted, Part, Reason, Rejection, Visit};
 
 /// Demands both of two: what [`Authenticator::and`] makes.
 ///
@@ -30,8 +30,8 @@ impl<A: Authenticator, B: Authenticator> Authenticator for And<A, B> {
     type Credentials = (Option<A::Credentials>, Result<Option<B::Credentials>, Rejection>);
     type Identity = (A::Identity, B::Identity);
 
-    fn extract(&self, head: &mut Parts) -> Result<Option<Self::Credentials>, Rejection> {
-        let (first, second) = (self.first.extract(head), self.second.extract(head));
+    fn extract(&self, head: &mut Parts, asked: &Asked) -> Result<Option<Self::Credentials>, Rejection> {
+        let (first, second) = (self.first.extract(head, asked), self.second.extract(head, asked));
         let first = first.map_err(|rejection| half(&self.first, rejection))?;
         match (first, second) {
             (None, Ok(None)) => Ok(None),
@@ -42,16 +42,17 @@ impl<A: Authenticator, B: Authenticator> Authenticator for And<A, B> {
     async fn validate(
         &self,
         (first, second): Self::Credentials,
+        visit: &mut Visit,
     ) -> Result<Granted<Self::Identity>, Rejection> {
         let alone = matches!(second, Ok(None));
         let Some(first) = first else { return Err(incomplete(&self.first)) };
-        let granted = match self.first.validate(first).await {
+        let granted = match self.first.validate(first, visit).await {
             Err(rejection) if !alone => return Err(half(&self.first, rejection)),
             result => result?,
         };
         let second = second.map_err(|rejection| half(&self.second, rejection))?;
         let Some(second) = second else { return Err(incomplete(&self.second)) };
-        match self.second.validate(second).await {
+        match self.second.validate(second, visit).await {
             Ok(other) => Ok(granted.and(other)),
             Err(rejection) => Err(half(&self.second, rejection)),
         }
@@ -70,9 +71,9 @@ impl<A: Authenticator, B: Authenticator> Authenticator for And<A, B> {
         challenges.append(if second_offers { second } else { second.silent() });
     }
 
-    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
-        self.first.each_part(visit);
-        self.second.each_part(visit);
+    fn each_part(&self, show: &mut dyn FnMut(&Part<'_>)) {
+        self.first.each_part(show);
+        self.second.each_part(show);
     }
 }
 

@@ -2,7 +2,7 @@ use std::fmt;
 
 use http::request::Parts;
 
-use crate::{Authenticator, Challenges, Granted, Part, Rejection};
+use crate::{Asked, Authenticator, Challenges, Granted, Part, Rejection, Visit};
 
 /// Replaces the identity by what an async function finds for it: what [`Authenticator::and_then`] makes.
 ///
@@ -38,12 +38,16 @@ where
     type Credentials = A::Credentials;
     type Identity = T;
 
-    fn extract(&self, head: &mut Parts) -> Result<Option<A::Credentials>, Rejection> {
-        self.inner.extract(head)
+    fn extract(&self, head: &mut Parts, asked: &Asked) -> Result<Option<A::Credentials>, Rejection> {
+        self.inner.extract(head, asked)
     }
 
-    async fn validate(&self, credentials: A::Credentials) -> Result<Granted<T>, Rejection> {
-        let (granted, identity) = self.inner.validate(credentials).await?.split();
+    async fn validate(
+        &self,
+        credentials: A::Credentials,
+        visit: &mut Visit,
+    ) -> Result<Granted<T>, Rejection> {
+        let (granted, identity) = self.inner.validate(credentials, visit).await?.split();
         match (self.f)(identity).await {
             Ok(Some(identity)) => Ok(granted.map(|()| identity)),
             Ok(None) => Err(granted.file(Rejection::invalid())),
@@ -55,8 +59,8 @@ where
         self.inner.challenge(rejection, challenges);
     }
 
-    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
-        self.inner.each_part(visit);
+    fn each_part(&self, show: &mut dyn FnMut(&Part<'_>)) {
+        self.inner.each_part(show);
     }
 }
 

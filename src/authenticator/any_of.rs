@@ -3,7 +3,7 @@ use std::{error::Error, fmt};
 use http::request::Parts;
 
 use super::or::{Extracted, attempt};
-use crate::{Authenticator, Challenges, Granted, Part, Rejection};
+use crate::{Asked, Authenticator, Challenges, Granted, Part, Rejection, Visit};
 
 /// Accepts what any of a list accepts, in order: [`or`](Authenticator::or) for a list that is only known at run time.
 ///
@@ -62,10 +62,10 @@ impl<A: Authenticator> Authenticator for AnyOf<A> {
     type Credentials = Vec<Extracted<A::Credentials>>;
     type Identity = A::Identity;
 
-    fn extract(&self, head: &mut Parts) -> Extracted<Self::Credentials> {
+    fn extract(&self, head: &mut Parts, asked: &Asked) -> Extracted<Self::Credentials> {
         let mut found = Vec::new(); // allocates nothing as long as nothing is found
         for (index, authenticator) in self.0.iter().enumerate() {
-            let extracted = authenticator.extract(head);
+            let extracted = authenticator.extract(head, asked);
             if !matches!(extracted, Ok(None)) {
                 found.resize_with(index, || Ok(None));
                 found.push(extracted);
@@ -74,11 +74,15 @@ impl<A: Authenticator> Authenticator for AnyOf<A> {
         Ok(if found.is_empty() { None } else { Some(found) })
     }
 
-    async fn validate(&self, credentials: Self::Credentials) -> Result<Granted<A::Identity>, Rejection> {
+    async fn validate(
+        &self,
+        credentials: Self::Credentials,
+        visit: &mut Visit,
+    ) -> Result<Granted<A::Identity>, Rejection> {
         let mut passed_over = None;
         let rest = std::iter::repeat_with(|| Ok(None));
         for (authenticator, extracted) in self.0.iter().zip(credentials.into_iter().chain(rest)) {
-            if let Some(granted) = attempt(authenticator, extracted, &mut passed_over).await {
+            if let Some(granted) = attempt(authenticator, extracted, visit, &mut passed_over).await {
                 return Ok(granted);
             }
         }
@@ -91,7 +95,7 @@ impl<A: Authenticator> Authenticator for AnyOf<A> {
         }
     }
 
-    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
-        self.0.iter().for_each(|authenticator| authenticator.each_part(visit));
+    fn each_part(&self, show: &mut dyn FnMut(&Part<'_>)) {
+        self.0.iter().for_each(|authenticator| authenticator.each_part(show));
     }
 }

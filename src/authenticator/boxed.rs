@@ -2,7 +2,7 @@ use std::{any::Any, fmt, pin::Pin, sync::Arc};
 
 use http::request::Parts;
 
-use crate::{Authenticator, Challenges, Granted, Part, Rejection};
+use crate::{Asked, Authenticator, Challenges, Granted, Part, Rejection, Visit};
 
 /// An authenticator whose type is hidden: what [`Authenticator::boxed`] makes.
 ///
@@ -19,23 +19,27 @@ pub struct BoxCredentials(Box<dyn Any + Send>);
 
 /// The private twin of [`Authenticator`] that can be a trait object.
 trait Erased<I>: Send + Sync {
-    fn extract(&self, head: &mut Parts) -> Result<Option<BoxCredentials>, Rejection>;
-    fn validate(&self, credentials: BoxCredentials) -> Validation<'_, I>;
+    fn extract(&self, head: &mut Parts, asked: &Asked) -> Result<Option<BoxCredentials>, Rejection>;
+    fn validate<'a>(&'a self, credentials: BoxCredentials, visit: &'a mut Visit) -> Validation<'a, I>;
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges);
-    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>));
+    fn each_part(&self, show: &mut dyn FnMut(&Part<'_>));
 }
 
 type Validation<'a, I> = Pin<Box<dyn Future<Output = Result<Granted<I>, Rejection>> + Send + 'a>>;
 
 impl<A: Authenticator> Erased<A::Identity> for A {
-    fn extract(&self, head: &mut Parts) -> Result<Option<BoxCredentials>, Rejection> {
-        let credentials = Authenticator::extract(self, head)?;
+    fn extract(&self, head: &mut Parts, asked: &Asked) -> Result<Option<BoxCredentials>, Rejection> {
+        let credentials = Authenticator::extract(self, head, asked)?;
         Ok(credentials.map(|credentials| BoxCredentials(Box::new(credentials))))
     }
 
-    fn validate(&self, credentials: BoxCredentials) -> Validation<'_, A::Identity> {
+    fn validate<'a>(
+        &'a self,
+        credentials: BoxCredentials,
+        visit: &'a mut Visit,
+    ) -> Validation<'a, A::Identity> {
         match credentials.0.downcast::<A::Credentials>() {
-            Ok(credentials) => Box::pin(Authenticator::validate(self, *credentials)),
+            Ok(credentials) => Box::pin(Authenticator::validate(self, *credentials, visit)),
             Err(_) => Box::pin(std::future::ready(Err(Rejection::misconfigured(
                 "a BoxAuthenticator was handed the credentials of another authenticator",
             )))),
@@ -46,8 +50,8 @@ impl<A: Authenticator> Erased<A::Identity> for A {
         Authenticator::challenge(self, rejection, challenges);
     }
 
-    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
-        Authenticator::each_part(self, visit);
+    fn each_part(&self, show: &mut dyn FnMut(&Part<'_>)) {
+        Authenticator::each_part(self, show);
     }
 }
 
@@ -61,20 +65,24 @@ impl<I: Clone + Send + Sync + 'static> Authenticator for BoxAuthenticator<I> {
     type Credentials = BoxCredentials;
     type Identity = I;
 
-    fn extract(&self, head: &mut Parts) -> Result<Option<BoxCredentials>, Rejection> {
-        self.0.extract(head)
+    fn extract(&self, head: &mut Parts, asked: &Asked) -> Result<Option<BoxCredentials>, Rejection> {
+        self.0.extract(head, asked)
     }
 
-    async fn validate(&self, credentials: BoxCredentials) -> Result<Granted<I>, Rejection> {
-        self.0.validate(credentials).await
+    async fn validate(
+        &self,
+        credentials: BoxCredentials,
+        visit: &mut Visit,
+    ) -> Result<Granted<I>, Rejection> {
+        self.0.validate(credentials, visit).await
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges) {
         self.0.challenge(rejection, challenges);
     }
 
-    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
-        self.0.each_part(visit);
+    fn each_part(&self, show: &mut dyn FnMut(&Part<'_>)) {
+        self.0.each_part(show);
     }
 
     fn boxed(self) -> Self {

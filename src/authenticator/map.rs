@@ -2,7 +2,7 @@ use std::fmt;
 
 use http::request::Parts;
 
-use crate::{Authenticator, Challenges, Granted, Part, Rejection};
+use crate::{Asked, Authenticator, Challenges, Granted, Part, Rejection, Visit};
 
 /// Replaces the identity: what [`Authenticator::map`] makes.
 ///
@@ -34,20 +34,24 @@ where
     type Credentials = A::Credentials;
     type Identity = T;
 
-    fn extract(&self, head: &mut Parts) -> Result<Option<A::Credentials>, Rejection> {
-        self.inner.extract(head)
+    fn extract(&self, head: &mut Parts, asked: &Asked) -> Result<Option<A::Credentials>, Rejection> {
+        self.inner.extract(head, asked)
     }
 
-    async fn validate(&self, credentials: A::Credentials) -> Result<Granted<T>, Rejection> {
-        Ok(self.inner.validate(credentials).await?.map(&self.f))
+    async fn validate(
+        &self,
+        credentials: A::Credentials,
+        visit: &mut Visit,
+    ) -> Result<Granted<T>, Rejection> {
+        Ok(self.inner.validate(credentials, visit).await?.map(&self.f))
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges) {
         self.inner.challenge(rejection, challenges);
     }
 
-    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
-        self.inner.each_part(visit);
+    fn each_part(&self, show: &mut dyn FnMut(&Part<'_>)) {
+        self.inner.each_part(show);
     }
 }
 

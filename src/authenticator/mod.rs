@@ -3,7 +3,7 @@
 use http::request::Parts;
 
 use crate::{
-    Challenges, Granted, Part, Rejection,
+    Asked, Challenges, Granted, Part, Rejection, Visit,
     throttle::{FailureStore, Throttle, Throttled},
 };
 
@@ -15,7 +15,6 @@ mod map;
 mod optional;
 mod or;
 mod require;
-mod require_report_only;
 mod validated_by;
 
 pub use and::And;
@@ -26,7 +25,6 @@ pub use map::Map;
 pub use optional::Optional;
 pub use or::{Or, OrCredentials};
 pub use require::{RequireFuture, RequireLayer, Required, RequiredService, Verdict};
-pub use require_report_only::RequiredReportOnly;
 pub use validated_by::ValidatedBy;
 
 /// Finds credentials, validates them, and knows what to ask for: what an [`AuthenticateLayer`](crate::AuthenticateLayer) runs.
@@ -59,9 +57,9 @@ pub trait Authenticator: Send + Sync + 'static {
     /// # Errors
     ///
     /// Credentials that cannot be read.
-    fn extract(&self, head: &mut Parts) -> Result<Option<Self::Credentials>, Rejection>;
+    fn extract(&self, head: &mut Parts, asked: &Asked) -> Result<Option<Self::Credentials>, Rejection>;
 
-    /// Validates credentials.
+    /// Validates credentials. A wrapper hands the visit on as it is.
     ///
     /// # Errors
     ///
@@ -69,6 +67,7 @@ pub trait Authenticator: Send + Sync + 'static {
     fn validate(
         &self,
         credentials: Self::Credentials,
+        visit: &mut Visit,
     ) -> impl Future<Output = Result<Granted<Self::Identity>, Rejection>> + Send;
 
     /// Adds, for every scheme, what it has to offer to a client that was turned away. A scheme without a challenge
@@ -77,9 +76,7 @@ pub trait Authenticator: Send + Sync + 'static {
 
     /// Shows every scheme with its validator, in the order in which they are tried. Whatever looks at a stack, such as
     /// [`check`](crate::AuthenticateLayer::check), sees what is shown here; a wrapper hands it through.
-    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
-        let _ = visit;
-    }
+    fn each_part(&self, show: &mut dyn FnMut(&Part<'_>));
 
     /// Accepts what either accepts, trying this one first.
     ///
@@ -144,20 +141,6 @@ pub trait Authenticator: Send + Sync + 'static {
         Required::new(self, requirement)
     }
 
-    /// Reports which identities would not meet a requirement, and lets them in all the same: to try one out before it counts.
-    ///
-    /// Of a request that is let in, observers, the log and metrics get the verdict, apart from the decision; see
-    /// [`Report`](crate::observe::Report). The requirement's panics are caught, and reported as
-    /// [undecided](crate::observe::Verdict::Undecided).
-    fn require_report_only<F, V>(self, requirement: F) -> RequiredReportOnly<Self, F>
-    where
-        Self: Sized,
-        F: Fn(&Self::Identity) -> V + Send + Sync + 'static,
-        V: Verdict,
-    {
-        RequiredReportOnly::new(self, requirement)
-    }
-
     /// Turns requests away before they are validated, whose sender failed too often (429); see [`Throttle`].
     fn throttled<S: FailureStore>(self, throttle: Throttle<S>) -> Throttled<Self, S>
     where
@@ -179,9 +162,10 @@ pub trait Authenticator: Send + Sync + 'static {
 pub(crate) async fn validated<A: Authenticator>(
     authenticator: &A,
     extracted: Result<Option<A::Credentials>, Rejection>,
+    visit: &mut Visit,
 ) -> Result<Granted<A::Identity>, Rejection> {
     match extracted {
-        Ok(Some(credentials)) => authenticator.validate(credentials).await,
+        Ok(Some(credentials)) => authenticator.validate(credentials, visit).await,
         Ok(None) => Err(Rejection::missing()),
         Err(rejection) => Err(rejection),
     }

@@ -1,7 +1,7 @@
 use http::request::Parts;
 
 use super::{or::Extracted, validated};
-use crate::{Authenticator, Challenges, Granted, Part, Rejection};
+use crate::{Asked, Authenticator, Challenges, Granted, Part, Rejection, Visit};
 
 /// Lets requests without credentials pass as `None`: what [`Authenticator::optional`] makes.
 ///
@@ -27,20 +27,23 @@ impl<A: Authenticator> Authenticator for Optional<A> {
     type Credentials = Extracted<A::Credentials>;
     type Identity = Option<A::Identity>;
 
-    fn extract(&self, head: &mut Parts) -> Result<Option<Self::Credentials>, Rejection> {
-        match self.0.extract(head) {
+    fn extract(&self, head: &mut Parts, asked: &Asked) -> Result<Option<Self::Credentials>, Rejection> {
+        match self.0.extract(head, asked) {
             Err(rejection) if !rejection.is_absence() => Err(rejection),
             extracted => Ok(Some(extracted)),
         }
     }
 
-    async fn validate(&self, credentials: Self::Credentials) -> Result<Granted<Self::Identity>, Rejection> {
-        match validated(&self.0, credentials).await {
+    async fn validate(
+        &self,
+        credentials: Self::Credentials,
+        visit: &mut Visit,
+    ) -> Result<Granted<Self::Identity>, Rejection> {
+        match validated(&self.0, credentials, visit).await {
             Ok(granted) => Ok(granted.map(Some)),
             Err(rejection) if rejection.is_absence() => {
-                let mut granted = Granted::<A::Identity>::nobody();
-                granted.pass_over(rejection);
-                Ok(granted)
+                visit.pass_over(rejection);
+                Ok(Granted::<A::Identity>::nobody())
             }
             Err(rejection) => Err(rejection),
         }
@@ -50,7 +53,7 @@ impl<A: Authenticator> Authenticator for Optional<A> {
         self.0.challenge(rejection, challenges);
     }
 
-    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
-        self.0.each_part(visit);
+    fn each_part(&self, show: &mut dyn FnMut(&Part<'_>)) {
+        self.0.each_part(show);
     }
 }

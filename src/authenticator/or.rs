@@ -1,7 +1,7 @@
 use http::request::Parts;
 
 use super::validated;
-use crate::{Authenticator, Challenges, Granted, Part, Rejection};
+use crate::{Asked, Authenticator, Challenges, Granted, Part, Rejection, Visit};
 
 /// Accepts what either of two accepts: what [`Authenticator::or`] makes.
 ///
@@ -43,8 +43,8 @@ where
     type Credentials = OrCredentials<A::Credentials, B::Credentials>;
     type Identity = A::Identity;
 
-    fn extract(&self, head: &mut Parts) -> Extracted<Self::Credentials> {
-        match (self.first.extract(head), self.second.extract(head)) {
+    fn extract(&self, head: &mut Parts, asked: &Asked) -> Extracted<Self::Credentials> {
+        match (self.first.extract(head, asked), self.second.extract(head, asked)) {
             (Ok(None), Ok(None)) => Ok(None),
             (Err(first), Err(second)) => Err(first.or(second)),
             (Err(rejection), Ok(None)) | (Ok(None), Err(rejection)) => {
@@ -54,12 +54,16 @@ where
         }
     }
 
-    async fn validate(&self, credentials: Self::Credentials) -> Result<Granted<Self::Identity>, Rejection> {
+    async fn validate(
+        &self,
+        credentials: Self::Credentials,
+        visit: &mut Visit,
+    ) -> Result<Granted<Self::Identity>, Rejection> {
         let mut passed_over = None;
-        if let Some(granted) = attempt(&self.first, credentials.first, &mut passed_over).await {
+        if let Some(granted) = attempt(&self.first, credentials.first, visit, &mut passed_over).await {
             return Ok(granted);
         }
-        if let Some(granted) = attempt(&self.second, credentials.second, &mut passed_over).await {
+        if let Some(granted) = attempt(&self.second, credentials.second, visit, &mut passed_over).await {
             return Ok(granted);
         }
         Err(passed_over.unwrap_or_else(Rejection::missing))
@@ -70,29 +74,32 @@ where
         self.second.challenge(rejection, challenges);
     }
 
-    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
-        self.first.each_part(visit);
-        self.second.each_part(visit);
+    fn each_part(&self, show: &mut dyn FnMut(&Part<'_>)) {
+        self.first.each_part(show);
+        self.second.each_part(show);
     }
 }
 
-/// Tries one alternative: a grant that knows what was passed over before, or one more that is passed over.
+/// Tries one alternative: a grant, beside which the visit keeps what was passed over before, or one more that is passed over.
 ///
 /// What is missing counts as well: it outranks [`Forbidden`](crate::RejectionKind::Forbidden), so that an address that
 /// is not allowed still gets asked for the credentials that would do.
 pub(super) async fn attempt<A: Authenticator>(
     authenticator: &A,
     extracted: Extracted<A::Credentials>,
+    visit: &mut Visit,
     passed_over: &mut Option<Rejection>,
 ) -> Option<Granted<A::Identity>> {
-    match validated(authenticator, extracted).await {
-        Ok(mut granted) => {
+    let mark = visit.mark();
+    match validated(authenticator, extracted, visit).await {
+        Ok(granted) => {
             if let Some(rejection) = passed_over.take() {
-                granted.pass_over(rejection);
+                visit.pass_over(rejection);
             }
             Some(granted)
         }
         Err(rejection) => {
+            visit.return_to(mark);
             *passed_over = Some(match passed_over.take() {
                 Some(before) => before.or(rejection),
                 None => rejection,

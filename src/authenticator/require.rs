@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{Authenticated, Authenticator, Challenges, Granted, Part, Rejection, draw};
+use crate::{Asked, Authenticated, Authenticator, Challenges, Granted, Part, Rejection, Visit, draw};
 
 /// What a requirement decides: `bool`, where `false` is [`Rejection::insufficient`], or `Result<(), Rejection>`.
 #[diagnostic::on_unimplemented(
@@ -73,12 +73,16 @@ where
     type Credentials = A::Credentials;
     type Identity = A::Identity;
 
-    fn extract(&self, head: &mut Parts) -> Result<Option<A::Credentials>, Rejection> {
-        self.inner.extract(head)
+    fn extract(&self, head: &mut Parts, asked: &Asked) -> Result<Option<A::Credentials>, Rejection> {
+        self.inner.extract(head, asked)
     }
 
-    async fn validate(&self, credentials: A::Credentials) -> Result<Granted<A::Identity>, Rejection> {
-        let granted = self.inner.validate(credentials).await?;
+    async fn validate(
+        &self,
+        credentials: A::Credentials,
+        visit: &mut Visit,
+    ) -> Result<Granted<A::Identity>, Rejection> {
+        let granted = self.inner.validate(credentials, visit).await?;
         match (self.requirement)(granted.identity()).verdict() {
             Ok(()) => Ok(granted),
             Err(rejection) => Err(granted.file(rejection)),
@@ -89,8 +93,8 @@ where
         self.inner.challenge(rejection, challenges);
     }
 
-    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
-        self.inner.each_part(visit);
+    fn each_part(&self, show: &mut dyn FnMut(&Part<'_>)) {
+        self.inner.each_part(show);
     }
 }
 

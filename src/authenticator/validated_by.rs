@@ -1,11 +1,10 @@
-use std::{any::type_name, fmt, sync::Arc};
+use std::{any::type_name, fmt};
 
 use http::request::Parts;
 
 use crate::{
-    Authenticator, Challenges, Granted, Inspection, Observe, Part, Rejection, Scheme, Validator,
+    Asked, Authenticator, Challenges, Granted, Inspection, Part, Rejection, Scheme, Validator, Visit,
     inspect::{Extraction, Whole},
-    observe,
 };
 
 /// A scheme with a validator for its credentials: what [`Scheme::validated_by`] makes.
@@ -32,21 +31,29 @@ impl<S: Scheme, V: Validator<S::Credentials>> Authenticator for ValidatedBy<S, V
     type Credentials = S::Credentials;
     type Identity = V::Identity;
 
-    fn extract(&self, head: &mut Parts) -> Result<Option<S::Credentials>, Rejection> {
-        self.scheme.extract(head).map_err(|rejection| rejection.found_by(self.scheme.name()))
+    fn extract(&self, head: &mut Parts, asked: &Asked) -> Result<Option<S::Credentials>, Rejection> {
+        self.scheme.extract(head, asked).map_err(|rejection| rejection.found_by(self.scheme.name()))
     }
 
-    async fn validate(&self, credentials: S::Credentials) -> Result<Granted<V::Identity>, Rejection> {
+    async fn validate(
+        &self,
+        credentials: S::Credentials,
+        visit: &mut Visit,
+    ) -> Result<Granted<V::Identity>, Rejection> {
         let scheme = self.scheme.name();
-        match self.validator.validate(credentials).await {
-            Ok(Some(identity)) if observe::wants_details() => {
-                let details = self.validator.details(&identity);
-                Ok(Granted::new(identity, scheme).with_details(details))
-            }
-            Ok(Some(identity)) => Ok(Granted::new(identity, scheme)),
-            Ok(None) => Err(Rejection::invalid().found_by(scheme)),
-            Err(rejection) => Err(rejection.found_by(scheme)),
-        }
+        let result = self.validator.validate(credentials, visit).await;
+        // What is known of these credentials must not stick to others that are tried after them.
+        let details = visit.take_details();
+        let rejection = match result {
+            Ok(Some(identity)) => return Ok(Granted { details, ..Granted::new(identity, scheme) }),
+            Ok(None) => Rejection::invalid(),
+            Err(rejection) => rejection,
+        };
+        let rejection = rejection.found_by(scheme);
+        Err(match details {
+            Some(details) => rejection.about(&details),
+            None => rejection,
+        })
     }
 
     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges) {
@@ -54,8 +61,8 @@ impl<S: Scheme, V: Validator<S::Credentials>> Authenticator for ValidatedBy<S, V
         challenges.add(scheme, self.scheme.challenge(rejection.finding(scheme)));
     }
 
-    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
-        visit(&Part::new(self));
+    fn each_part(&self, show: &mut dyn FnMut(&Part<'_>)) {
+        show(&Part::new(self));
     }
 }
 
@@ -68,8 +75,8 @@ impl<S: Scheme, V: Validator<S::Credentials>> Whole for ValidatedBy<S, V> {
         self.scheme.realm()
     }
 
-    fn extraction(&self, head: &mut Parts) -> Extraction {
-        match self.extract(head) {
+    fn extraction(&self, head: &mut Parts, asked: &Asked) -> Extraction {
+        match self.extract(head, asked) {
             Ok(None) => Extraction::Nothing,
             Ok(Some(_)) => Extraction::Found,
             Err(rejection) => Extraction::Unreadable(rejection),
@@ -79,10 +86,6 @@ impl<S: Scheme, V: Validator<S::Credentials>> Whole for ValidatedBy<S, V> {
     fn inspect(&self, inspection: &mut Inspection) {
         self.scheme.inspect(inspection);
         self.validator.inspect(inspection);
-    }
-
-    fn observed_by(&self, observer: &Arc<dyn Observe>) {
-        self.validator.observed_by(observer);
     }
 }
 

@@ -15,8 +15,8 @@ pub use text::{RequestHead, RequestHeadError};
 use redact::Redactor;
 
 use crate::{
-    Asked, AuthenticateLayer, Authenticator, Finding, Granted, Rejection, RejectionKind,
-    authenticator::validated, inspect::Extraction, observe::Outcome, rehearsal::Rehearsal,
+    AuthenticateLayer, Authenticator, Finding, Granted, Rejection, RejectionKind, Visit,
+    authenticator::validated, inspect::Extraction, observe::Outcome,
 };
 
 /// What a layer would do with a request, and why: what [`AuthenticateLayer::explain`] returns, for developers and operators.
@@ -126,22 +126,23 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     /// for it. A token that was verified is remembered, a key set may be fetched, and a validator of the app's own does whatever it
     /// does. No decision is told of, counted or logged. Offer it to operators only: whoever may ask could try out passwords.
     pub async fn explain(&self, head: &Parts) -> Explanation {
-        let asked = Asked::of(head);
+        let asked = self.asked(head);
         let mut head = head.clone();
         let mut steps = Vec::new();
         self.authenticator().each_part(&mut |part| {
             let realm = part.realm().map(str::to_owned);
-            steps.push((part.scheme(), realm, part.extraction(&mut head)));
+            steps.push((part.scheme(), realm, part.extraction(&mut head, &asked)));
         });
-        let extracted = self.authenticator().extract(&mut head);
+        let extracted = self.authenticator().extract(&mut head, &asked);
         let redactor = Redactor::of(&head);
-        let result = Rehearsal::of(validated(&**self.authenticator(), extracted)).await;
+        let mut visit = Visit::trial();
+        let result = validated(&**self.authenticator(), extracted, &mut visit).await;
         let steps =
             steps.into_iter().map(|(scheme, realm, extraction)| step(scheme, realm, &extraction, &redactor));
         let request = redactor.redact(&format!("{} {}", head.method, head.uri.path()));
         let explanation = Explanation { request, steps: steps.collect(), ..Explanation::blank() };
         match result {
-            Ok(granted) => explanation.accepted(&granted, &redactor),
+            Ok(granted) => explanation.accepted(&granted, &visit, &redactor),
             Err(rejection) => explanation.refused(&rejection, &self.draft(&rejection, &asked), &redactor),
         }
     }
@@ -196,8 +197,8 @@ impl Explanation {
         }
     }
 
-    fn accepted<I>(self, granted: &Granted<I>, redactor: &Redactor) -> Self {
-        let findings = granted.passed_over.iter().map(|finding| explained(finding, redactor)).collect();
+    fn accepted<I>(self, granted: &Granted<I>, visit: &Visit, redactor: &Redactor) -> Self {
+        let findings = visit.passed_over().iter().map(|finding| explained(finding, redactor)).collect();
         Self { granted_by: granted.schemes().to_vec(), findings, ..self }
     }
 

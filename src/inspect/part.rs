@@ -1,9 +1,9 @@
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use http::request::Parts;
 
 use super::{Brake, Inspection};
-use crate::{Observe, Rejection};
+use crate::{Asked, Rejection};
 
 /// One scheme with its validator, as [`Authenticator::each_part`](crate::Authenticator::each_part) shows it: the same
 /// parts that a request is held against.
@@ -27,19 +27,19 @@ pub struct Part<'a> {
 pub(crate) trait Whole {
     fn scheme(&self) -> &'static str;
     fn realm(&self) -> Option<&str>;
-    fn extraction(&self, head: &mut Parts) -> Extraction;
+    fn extraction(&self, head: &mut Parts, asked: &Asked) -> Extraction;
     fn inspect(&self, inspection: &mut Inspection);
-    fn observed_by(&self, observer: &Arc<dyn Observe>);
 }
 
 /// What a scheme finds in the head of a request.
 ///
 /// ```
-/// use tower_authn::{Authenticator, Scheme, Tokens, inspect::Extraction, scheme::Bearer};
+/// use tower_authn::{Asked, Authenticator, Scheme, Tokens, inspect::Extraction, scheme::Bearer};
 ///
 /// let api = Bearer::new("api").validated_by(Tokens::<u32>::new());
 /// let (mut head, ()) = http::Request::get("/").body(())?.into_parts();
-/// api.each_part(&mut |part| assert!(matches!(part.extraction(&mut head), Extraction::Nothing)));
+/// let asked = Asked::of(&head);
+/// api.each_part(&mut |part| assert!(matches!(part.extraction(&mut head, &asked), Extraction::Nothing)));
 /// # Ok::<(), http::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -77,12 +77,8 @@ impl<'a> Part<'a> {
     }
 
     /// Extracts as a request would be, and drops the credentials. What was read is marked as sensitive.
-    pub fn extraction(&self, head: &mut Parts) -> Extraction {
-        self.whole.extraction(head)
-    }
-
-    pub(crate) fn observed_by(&self, observer: &Arc<dyn Observe>) {
-        self.whole.observed_by(observer);
+    pub fn extraction(&self, head: &mut Parts, asked: &Asked) -> Extraction {
+        self.whole.extraction(head, asked)
     }
 
     /// Lets scheme and validator say what is risky about them, and what there is to measure.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::{
     Correlation, Observe,
-    trial::Shadow,
     user::{Naming, random_key},
 };
 use crate::{AuthenticateLayer, Authenticator, Clock};
@@ -25,10 +24,6 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     /// ```
     pub fn observe(mut self, observer: impl Observe) -> Self {
         let observer: Arc<dyn Observe> = Arc::new(observer);
-        self.authenticator().each_part(&mut |part| part.observed_by(&observer));
-        if let Some(shadow) = &self.hooks().shadow {
-            shadow.observed_by(&observer);
-        }
         self.hooks_mut().observe(observer);
         self
     }
@@ -59,11 +54,7 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     /// # let _ = layer;
     /// ```
     pub fn report_only(mut self, other: impl Authenticator) -> Self {
-        let shadow: Arc<dyn Shadow> = Arc::new(Arc::new(other));
-        if let Some(observer) = self.hooks().observer() {
-            shadow.observed_by(observer);
-        }
-        self.hooks_mut().shadow = Some(shadow);
+        self.hooks_mut().shadow = Some(Arc::new(Arc::new(other)));
         self
     }
 

@@ -23,16 +23,9 @@ use super::{
     user::{Naming, User},
 };
 use crate::{
-    Authenticator, Clock, Details, Granted, Rejection, draw::Sent, granted::Schemes, metrics, trace,
+    Asked, Authenticator, Clock, Details, Granted, Rejection, Visit, draw::Sent, granted::Schemes, metrics,
+    trace,
 };
-
-/// Whether any layer of the process has an observer.
-static IS_OBSERVED: AtomicBool = AtomicBool::new(false);
-
-/// Whether anybody could be told of particulars. Asked where no layer is at hand.
-pub(crate) fn wants_details() -> bool {
-    IS_OBSERVED.load(Relaxed) || trace::is_on()
-}
 
 /// Everything that watches a layer.
 #[derive(Default)]
@@ -96,7 +89,6 @@ impl Hooks {
     }
 
     pub(crate) fn observe(&mut self, observer: Arc<dyn Observe>) {
-        IS_OBSERVED.store(true, Relaxed);
         self.observer = Some(observer);
     }
 
@@ -111,9 +103,9 @@ impl Hooks {
     }
 
     /// Begins to watch a request, if anybody would be told.
-    pub(crate) fn watch(&self, head: &Parts) -> Option<Box<Watch>> {
+    pub(crate) fn watch(&self, head: &Parts, asked: &Asked) -> Option<Box<Watch>> {
         let is_watched = self.correlation.is_some() || self.has_listener();
-        is_watched.then(|| Box::new(self.begin(head)))
+        is_watched.then(|| Box::new(self.begin(head, asked)))
     }
 
     fn has_listener(&self) -> bool {
@@ -121,14 +113,18 @@ impl Hooks {
     }
 
     #[cold]
-    fn begin(&self, head: &Parts) -> Watch {
+    fn begin(&self, head: &Parts, asked: &Asked) -> Watch {
         Watch {
             began: self.clock.monotonic(),
             id: self.correlation.as_ref().and_then(|correlation| correlation.given(&head.headers)),
             place: if is_around(&head.extensions) { Place::Inside } else { Place::Outermost },
             user: None,
             outcome: None,
-            trial: self.shadow.as_ref().filter(|_| self.has_listener()).map(|shadow| shadow.begin(head)),
+            trial: self
+                .shadow
+                .as_ref()
+                .filter(|_| self.has_listener())
+                .map(|shadow| shadow.begin(head, asked)),
         }
     }
 
@@ -140,11 +136,11 @@ impl Hooks {
         }
     }
 
-    pub(crate) fn accepted<I: 'static>(&self, granted: &Granted<I>, watch: &mut Watch) {
+    pub(crate) fn accepted<I: 'static>(&self, granted: &Granted<I>, visit: &Visit, watch: &mut Watch) {
         let elapsed = self.clock.monotonic().saturating_sub(watch.began);
         watch.user = self.naming.as_ref().and_then(|naming| naming.user(granted.identity() as &dyn Any));
         let decision = Decision {
-            found: Found::Accepted { passed_over: &granted.passed_over },
+            found: Found::Accepted { passed_over: visit.passed_over() },
             schemes: granted.schemes(),
             realm: self.realm(granted.schemes()),
             details: granted.details(),
@@ -154,9 +150,6 @@ impl Hooks {
         };
         self.tell(&decision, Logging::Due);
         watch.outcome = Some(Outcome::Accepted);
-        for tried in granted.reported() {
-            self.report(tried.as_ref(), watch);
-        }
     }
 
     /// Tells of a rejection by this layer's own authenticator.

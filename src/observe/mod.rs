@@ -25,13 +25,12 @@ pub(crate) use correlation::is_uuid;
 #[cfg(any(feature = "metrics", feature = "tracing"))]
 pub(crate) use decision::Schemes;
 pub use decision::{Decision, Outcome};
-pub(crate) use hooks::{Hooks, Logging, Watch, is_around, mark, wants_details};
+pub(crate) use hooks::{Hooks, Logging, Watch, is_around, mark};
 #[cfg(any(feature = "jwt", feature = "session"))]
 pub(crate) use observers::Observers;
 #[cfg(feature = "jwt")]
 pub(crate) use outage::Outage;
 pub(crate) use pending::Waiting;
-pub(crate) use report::Tried;
 pub use report::{Report, Verdict};
 
 /// Is told of every decision: what [`AuthenticateLayer::observe`](crate::AuthenticateLayer::observe) takes. Also every

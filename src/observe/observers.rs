@@ -1,26 +1,21 @@
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::{Event, Observe};
-use crate::lock::lock;
 
-/// Who is told of what happens beside requests: the observers of all layers that something is a part of.
-#[derive(Default)]
-pub(crate) struct Observers(Mutex<Vec<Arc<dyn Observe>>>);
+/// The observers of what happens beside requests, named where it is built.
+#[derive(Clone, Default)]
+pub(crate) struct Observers(Vec<Arc<dyn Observe>>);
 
 impl Observers {
-    /// Adds one, once.
-    pub(crate) fn add(&self, observer: &Arc<dyn Observe>) {
-        let mut observers = lock(&self.0);
-        if !observers.iter().any(|known| known.place() == observer.place()) {
-            observers.push(Arc::clone(observer));
-        }
+    /// Adds one.
+    pub(crate) fn with(&self, observer: impl Observe) -> Self {
+        let mut observers = self.0.clone();
+        observers.push(Arc::new(observer));
+        Self(observers)
     }
 
-    /// Tells all, with no lock held.
+    /// Tells all.
     pub(crate) fn tell(&self, event: &Event<'_>) {
-        let observers = lock(&self.0).clone();
-        for observer in observers {
-            observer.observe(event);
-        }
+        self.0.iter().for_each(|observer| observer.observe(event));
     }
 }

@@ -9,14 +9,13 @@ use std::{
 
 use http::request::Parts;
 
-use super::{Observe, report::Tried};
-use crate::{Authenticator, Granted, Inspection, authenticator::validated, rehearsal::Rehearsal};
+use super::report::Tried;
+use crate::{Asked, Authenticator, Granted, Inspection, Visit, authenticator::validated};
 
 /// An authenticator whose type is hidden, of which only the verdict is wanted.
 pub(crate) trait Shadow: Send + Sync {
-    fn begin(&self, head: &Parts) -> Trial;
+    fn begin(&self, head: &Parts, asked: &Asked) -> Trial;
     fn inspect(&self, inspection: &mut Inspection);
-    fn observed_by(&self, observer: &Arc<dyn Observe>);
 }
 
 /// One request that is tried.
@@ -29,24 +28,20 @@ pub(crate) enum Trial {
 
 impl<T: Authenticator> Shadow for Arc<T> {
     /// Nothing of it runs before the first poll, where a panic is caught.
-    fn begin(&self, head: &Parts) -> Trial {
-        let (authenticator, mut head) = (Self::clone(self), head.clone());
-        Trial::Running(Box::pin(Rehearsal::of(async move {
-            let extracted = authenticator.extract(&mut head);
-            drop(head);
-            match validated(&*authenticator, extracted).await {
+    fn begin(&self, head: &Parts, asked: &Asked) -> Trial {
+        let (authenticator, mut head, asked) = (Self::clone(self), head.clone(), asked.clone());
+        Trial::Running(Box::pin(async move {
+            let extracted = authenticator.extract(&mut head, &asked);
+            drop((head, asked));
+            match validated(&*authenticator, extracted, &mut Visit::trial()).await {
                 Ok(Granted { schemes, .. }) => Tried::accepted(&schemes),
                 Err(rejection) => Tried::refused(rejection),
             }
-        })))
+        }))
     }
 
     fn inspect(&self, inspection: &mut Inspection) {
         self.each_part(&mut |part| part.inspect(inspection));
-    }
-
-    fn observed_by(&self, observer: &Arc<dyn Observe>) {
-        self.each_part(&mut |part| part.observed_by(observer));
     }
 }
 

@@ -3,7 +3,7 @@ use std::fmt;
 use http::{HeaderName, header, request::Parts};
 
 use super::{Scheme, authorization, read};
-use crate::{Challenge, Finding, IntoRealm, Realm, Reason, Rejection};
+use crate::{Asked, Challenge, Finding, IntoRealm, Realm, Reason, Rejection};
 
 /// API keys in a header of one's choice, `X-Api-Key` by default.
 ///
@@ -58,7 +58,7 @@ impl Scheme for ApiKey {
         "ApiKey"
     }
 
-    fn extract(&self, head: &mut Parts) -> Result<Option<ApiKeyValue>, Rejection> {
+    fn extract(&self, head: &mut Parts, _: &Asked) -> Result<Option<ApiKeyValue>, Rejection> {
         let value = if self.header == header::AUTHORIZATION {
             authorization::value(head, self.name())?
         } else {

@@ -5,7 +5,9 @@ use http::request::Parts;
 use zeroize::Zeroizing;
 
 use super::{Scheme, authorization::value};
-use crate::{Challenge, ConfigurationWarning, Finding, Inspection, IntoRealm, Realm, Reason, Rejection};
+use crate::{
+    Asked, Challenge, ConfigurationWarning, Finding, Inspection, IntoRealm, Realm, Reason, Rejection,
+};
 
 /// User names and passwords in the `Authorization` header (RFC 7617).
 ///
@@ -86,7 +88,7 @@ impl Scheme for Basic {
         "Basic"
     }
 
-    fn extract(&self, head: &mut Parts) -> Result<Option<UserPassword>, Rejection> {
+    fn extract(&self, head: &mut Parts, _: &Asked) -> Result<Option<UserPassword>, Rejection> {
         let refused = |reason| Rejection::invalid().with_reason(reason);
         let encoded = match value(head, "Basic") {
             Ok(Some(encoded)) => encoded,

@@ -6,7 +6,9 @@ use super::{
     Scheme,
     authorization::{MAX_TOKEN_LEN, token},
 };
-use crate::{Challenge, ChallengeError, Demand, Finding, IntoRealm, Realm, Reason, Rejection, RejectionKind};
+use crate::{
+    Asked, Challenge, ChallengeError, Demand, Finding, IntoRealm, Realm, Reason, Rejection, RejectionKind,
+};
 
 /// Bearer tokens in the `Authorization` header (RFC 6750). Tokens in forms and queries are ignored: they end up in logs.
 ///
@@ -141,7 +143,7 @@ impl Scheme for Bearer {
         "Bearer"
     }
 
-    fn extract(&self, head: &mut Parts) -> Result<Option<BearerToken>, Rejection> {
+    fn extract(&self, head: &mut Parts, _: &Asked) -> Result<Option<BearerToken>, Rejection> {
         token(head, "Bearer", self.max_len)
     }
 

@@ -2,7 +2,7 @@
 
 use http::request::Parts;
 
-use crate::{Challenge, Finding, Inspection, Rejection, Validator, authenticator::ValidatedBy};
+use crate::{Asked, Challenge, Finding, Inspection, Rejection, Validator, authenticator::ValidatedBy};
 
 mod api_key;
 mod authorization;
@@ -27,7 +27,7 @@ pub use session_cookie::{CookieValueError, NotLoopback, SessionCookie, SessionTo
 ///
 /// ```
 /// use http::{HeaderName, request::Parts};
-/// use tower_authn::{Challenge, Finding, Rejection, Scheme, scheme};
+/// use tower_authn::{Asked, Challenge, Finding, Rejection, Scheme, scheme};
 ///
 /// /// A ticket in a header of its own.
 /// struct Ticket(Challenge);
@@ -39,7 +39,7 @@ pub use session_cookie::{CookieValueError, NotLoopback, SessionCookie, SessionTo
 ///         "Ticket"
 ///     }
 ///
-///     fn extract(&self, head: &mut Parts) -> Result<Option<String>, Rejection> {
+///     fn extract(&self, head: &mut Parts, _: &Asked) -> Result<Option<String>, Rejection> {
 ///         let Some(value) = scheme::header(head, &HeaderName::from_static("ticket"))? else { return Ok(None) };
 ///         Ok(Some(value.to_str().map_err(|_| Rejection::malformed())?.to_owned()))
 ///     }
@@ -63,12 +63,13 @@ pub trait Scheme: Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// Finds credentials in a request's head: `None` if there are none of this scheme. Allocates nothing then, and
-    /// marks what it reads as sensitive.
+    /// marks what it reads as sensitive. A scheme whose credentials belong to a method and a target, as the client asked for them,
+    /// takes those from `asked`.
     ///
     /// # Errors
     ///
     /// Credentials of this scheme that cannot be read.
-    fn extract(&self, head: &mut Parts) -> Result<Option<Self::Credentials>, Rejection>;
+    fn extract(&self, head: &mut Parts, asked: &Asked) -> Result<Option<Self::Credentials>, Rejection>;
 
     /// Returns what to ask the client for, given what was found against this scheme's credentials; `None` if nothing of it
     /// can be asked for, as with addresses.

@@ -3,7 +3,9 @@ use std::{error::Error, fmt, net::SocketAddr, sync::Arc, time::Duration};
 use http::{HeaderValue, header, request::Parts};
 
 use super::{Scheme, read};
-use crate::{Challenge, ConfigurationWarning, Finding, Inspection, IntoRealm, Realm, Reason, Rejection};
+use crate::{
+    Asked, Challenge, ConfigurationWarning, Finding, Inspection, IntoRealm, Realm, Reason, Rejection,
+};
 
 /// A session's token in a cookie: `__Host-session` with `Secure`, `HttpOnly`, `SameSite=Lax` and `Path=/`, which the browser
 /// forgets when it is closed (RFC 6265bis §4.1.3), unless it is [set for](Self::set_for) a time.
@@ -183,7 +185,7 @@ impl Scheme for SessionCookie {
         "Session"
     }
 
-    fn extract(&self, head: &mut Parts) -> Result<Option<SessionToken>, Rejection> {
+    fn extract(&self, head: &mut Parts, _: &Asked) -> Result<Option<SessionToken>, Rejection> {
         let Some(value) = read::cookie(head, &self.rendered.name) else { return Ok(None) };
         if value.len() > MAX_LEN {
             return Err(self.rendered.ended(Reason::TooLong));

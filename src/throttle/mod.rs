@@ -5,8 +5,9 @@ use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 use http::request::Parts;
 
 use crate::{
-    Inspection, Rejection, rehearsal,
+    Inspection, Rejection,
     scheme::{ClientAddr, Scheme as _},
+    visit::Purpose,
 };
 
 mod attempt;
@@ -112,6 +113,15 @@ impl<S: FailureStore> Throttle<S> {
     /// # }
     /// ```
     pub async fn attempt(&self, address: IpAddr, user: Option<&str>) -> Result<Attempt<S>, Rejection> {
+        self.attempt_for(Purpose::Real, address, user).await
+    }
+
+    pub(crate) async fn attempt_for(
+        &self,
+        purpose: Purpose,
+        address: IpAddr,
+        user: Option<&str>,
+    ) -> Result<Attempt<S>, Rejection> {
         let keys = [
             Some((FailureKey::of_address(address), self.by_address)),
             user.map(|user| (FailureKey::of_user(address, user), self.by_user)),
@@ -122,7 +132,7 @@ impl<S: FailureStore> Throttle<S> {
         }
         match longest {
             Some(wait) => Err(Rejection::throttled(wait)),
-            None if rehearsal::is_on() => Ok(Attempt::rehearsed(Arc::clone(&self.store))),
+            None if purpose == Purpose::Trial => Ok(Attempt::rehearsed(Arc::clone(&self.store))),
             None => Ok(Attempt::new(Arc::clone(&self.store), keys)),
         }
     }

@@ -3,7 +3,9 @@ use std::{fmt, net::IpAddr};
 use http::request::Parts;
 
 use super::{FailureStore, MemoryFailures, Throttle};
-use crate::{Authenticator, Challenges, Details, Granted, Part, Reason, Rejection, RejectionKind, observe};
+use crate::{
+    Asked, Authenticator, Challenges, Details, Granted, Part, Reason, Rejection, RejectionKind, Visit,
+};
 
 /// Validates credentials only while their sender has not failed too often: what [`Authenticator::throttled`] makes.
 ///
@@ -46,19 +48,26 @@ impl<A: Authenticator, S: FailureStore, U: UserOf<A::Credentials>> Authenticator
     type Credentials = ThrottledCredentials<A::Credentials>;
     type Identity = A::Identity;
 
-    fn extract(&self, head: &mut Parts) -> Result<Option<Self::Credentials>, Rejection> {
-        let Some(inner) = self.inner.extract(head)? else { return Ok(None) };
+    fn extract(&self, head: &mut Parts, asked: &Asked) -> Result<Option<Self::Credentials>, Rejection> {
+        let Some(inner) = self.inner.extract(head, asked)? else { return Ok(None) };
         let address = self.throttle.address_of(head)?;
         let user = self.user.user_of(&inner).map(Box::from);
         Ok(Some(ThrottledCredentials { inner, address, user }))
     }
 
-    async fn validate(&self, credentials: Self::Credentials) -> Result<Granted<A::Identity>, Rejection> {
+    async fn validate(
+        &self,
+        credentials: Self::Credentials,
+        visit: &mut Visit,
+    ) -> Result<Granted<A::Identity>, Rejection> {
         let ThrottledCredentials { inner, address, user } = credentials;
         let details = Details::new().with_client(address);
-        let attempt =
-            self.throttle.attempt(address, user.as_deref()).await.map_err(|turned| turned.about(&details))?;
-        let result = self.inner.validate(inner).await;
+        let attempt = self
+            .throttle
+            .attempt_for(visit.purpose(), address, user.as_deref())
+            .await
+            .map_err(|turned| turned.about(&details))?;
+        let result = self.inner.validate(inner, visit).await;
         match &result {
             Ok(_) => attempt.succeeded(),
             Err(rejection) if is_guess(rejection) => attempt.failed(),
@@ -66,7 +75,7 @@ impl<A: Authenticator, S: FailureStore, U: UserOf<A::Credentials>> Authenticator
         }
         match result {
             Err(rejection) => Err(rejection.about(&details)),
-            Ok(granted) if observe::wants_details() => Ok(granted.with_details(details)),
+            Ok(granted) if visit.is_watched() => Ok(granted.with_details(details)),
             Ok(granted) => Ok(granted),
         }
     }
@@ -75,9 +84,9 @@ impl<A: Authenticator, S: FailureStore, U: UserOf<A::Credentials>> Authenticator
         self.inner.challenge(rejection, challenges);
     }
 
-    fn each_part(&self, visit: &mut dyn FnMut(&Part<'_>)) {
+    fn each_part(&self, show: &mut dyn FnMut(&Part<'_>)) {
         let throttle = |inspection: &mut crate::Inspection| self.throttle.inspect(inspection);
-        self.inner.each_part(&mut |part| visit(&part.behind(&throttle)));
+        self.inner.each_part(&mut |part| show(&part.behind(&throttle)));
     }
 }
 

@@ -3,7 +3,7 @@ use std::{any::type_name, error::Error, fmt, future::poll_fn};
 use tower_service::Service;
 
 use super::Validator;
-use crate::Rejection;
+use crate::{Rejection, Visit};
 
 /// Makes a validator of a tower service from credentials to `Option<Identity>`, so that time-outs, concurrency limits,
 /// retries and the like go around a validator as around any service.
@@ -44,7 +44,7 @@ where
 {
     type Identity = I;
 
-    async fn validate(&self, credentials: C) -> Result<Option<I>, Rejection> {
+    async fn validate(&self, credentials: C, _: &mut Visit) -> Result<Option<I>, Rejection> {
         let mut service = self.0.clone();
         poll_fn(|cx| service.poll_ready(cx)).await.map_err(unavailable)?;
         service.call(credentials).await.map_err(unavailable)

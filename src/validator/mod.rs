@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Details, Inspection, Observe, Rejection};
+use crate::{Inspection, Rejection, Visit};
 
 #[cfg(any(feature = "jwt", feature = "session"))]
 pub(crate) mod base64url;
@@ -39,14 +39,14 @@ pub use with_state::{WithState, with_state};
 /// A validator that is dropped while it runs, since the client went away, must leave nothing half-done.
 ///
 /// ```
-/// use tower_authn::{BearerToken, Rejection, Validator};
+/// use tower_authn::{BearerToken, Rejection, Validator, Visit};
 ///
 /// struct Directory;
 ///
 /// impl Validator<BearerToken> for Directory {
 ///     type Identity = String;
 ///
-///     async fn validate(&self, token: BearerToken) -> Result<Option<String>, Rejection> {
+///     async fn validate(&self, token: BearerToken, _: &mut Visit) -> Result<Option<String>, Rejection> {
 ///         let known = std::fs::read_to_string("/run/tokens")?; // an error: 503, never 401
 ///         Ok(known.lines().any(|line| line == token.expose()).then(|| "somebody".to_owned())) // None: 401
 ///     }
@@ -70,20 +70,8 @@ pub trait Validator<C>: Send + Sync + 'static {
     fn validate(
         &self,
         credentials: C,
+        visit: &mut Visit,
     ) -> impl Future<Output = Result<Option<Self::Identity>, Rejection>> + Send;
-
-    /// Returns particulars of an identity that was let in, for logs and events; asked only while somebody listens. None unless
-    /// implemented.
-    fn details(&self, identity: &Self::Identity) -> Details {
-        let _ = identity;
-        Details::new()
-    }
-
-    /// Takes the observer of a layer that this is a part of, to tell it of what happens beside requests. Does nothing unless
-    /// implemented.
-    fn observed_by(&self, observer: &Arc<dyn Observe>) {
-        let _ = observer;
-    }
 
     /// Says what is risky about the validator, and what there is to measure. Nothing unless implemented.
     fn inspect(&self, inspection: &mut Inspection) {
@@ -99,7 +87,11 @@ where
 {
     type Identity = I;
 
-    fn validate(&self, credentials: C) -> impl Future<Output = Result<Option<I>, Rejection>> + Send {
+    fn validate(
+        &self,
+        credentials: C,
+        _: &mut Visit,
+    ) -> impl Future<Output = Result<Option<I>, Rejection>> + Send {
         self(credentials)
     }
 }
@@ -110,16 +102,9 @@ impl<V: Validator<C>, C> Validator<C> for Arc<V> {
     fn validate(
         &self,
         credentials: C,
+        visit: &mut Visit,
     ) -> impl Future<Output = Result<Option<V::Identity>, Rejection>> + Send {
-        V::validate(self, credentials)
-    }
-
-    fn details(&self, identity: &V::Identity) -> Details {
-        V::details(self, identity)
-    }
-
-    fn observed_by(&self, observer: &Arc<dyn Observe>) {
-        V::observed_by(self, observer);
+        V::validate(self, credentials, visit)
     }
 
     fn inspect(&self, inspection: &mut Inspection) {

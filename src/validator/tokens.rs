@@ -9,7 +9,7 @@ use super::{
     entropy,
 };
 use crate::{
-    Rejection,
+    Rejection, Visit,
     scheme::{ApiKeyValue, BearerToken},
 };
 
@@ -100,7 +100,7 @@ impl<I> Tokens<I> {
 impl<I: Clone + Send + Sync + 'static> Validator<BearerToken> for Tokens<I> {
     type Identity = I;
 
-    async fn validate(&self, token: BearerToken) -> Result<Option<I>, Rejection> {
+    async fn validate(&self, token: BearerToken, _: &mut Visit) -> Result<Option<I>, Rejection> {
         Ok(self.find(token.expose()))
     }
 }
@@ -108,7 +108,7 @@ impl<I: Clone + Send + Sync + 'static> Validator<BearerToken> for Tokens<I> {
 impl<I: Clone + Send + Sync + 'static> Validator<ApiKeyValue> for Tokens<I> {
     type Identity = I;
 
-    async fn validate(&self, key: ApiKeyValue) -> Result<Option<I>, Rejection> {
+    async fn validate(&self, key: ApiKeyValue, _: &mut Visit) -> Result<Option<I>, Rejection> {
         Ok(self.find(key.expose()))
     }
 }

@@ -4,7 +4,7 @@ use super::{
     Validator,
     digest::{self, Digest},
 };
-use crate::{Reason, Rejection, scheme::UserPassword};
+use crate::{Reason, Rejection, Visit, scheme::UserPassword};
 
 /// A fixed set of users with their passwords, for a handful of accounts that are configured with the app.
 ///
@@ -46,7 +46,7 @@ impl<I> Users<I> {
 impl<I: Clone + Send + Sync + 'static> Validator<UserPassword> for Users<I> {
     type Identity = I;
 
-    async fn validate(&self, credentials: UserPassword) -> Result<Option<I>, Rejection> {
+    async fn validate(&self, credentials: UserPassword, _: &mut Visit) -> Result<Option<I>, Rejection> {
         let sent = digest::of(credentials.password().expose());
         let known = self.0.get(credentials.user());
         // For an unknown user, the digest is compared with itself, and the result not used.

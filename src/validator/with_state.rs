@@ -1,7 +1,7 @@
 use std::{any::type_name, fmt};
 
 use super::Validator;
-use crate::Rejection;
+use crate::{Rejection, Visit};
 
 /// Makes a validator of an async function that also takes a state, such as a connection pool. The state is cloned for each
 /// call.
@@ -39,7 +39,11 @@ where
 {
     type Identity = I;
 
-    fn validate(&self, credentials: C) -> impl Future<Output = Result<Option<I>, Rejection>> + Send {
+    fn validate(
+        &self,
+        credentials: C,
+        _: &mut Visit,
+    ) -> impl Future<Output = Result<Option<I>, Rejection>> + Send {
         (self.f)(self.state.clone(), credentials)
     }
 }

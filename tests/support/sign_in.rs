@@ -10,7 +10,7 @@ use std::{
 };
 
 use tower_authn::{
-    Reason, Validator as _,
+    Reason, Validator as _, Visit,
     scheme::UserPassword,
     validator::passwords::{Hasher, LookUp, PasswordHash, PasswordMap, Passwords, Stored},
 };
@@ -48,7 +48,7 @@ pub async fn sign_in<L: LookUp>(
     user: &str,
     password: &str,
 ) -> Result<L::Identity, Reason> {
-    let found = passwords.validate(UserPassword::new(user, password)).await;
+    let found = passwords.validate(UserPassword::new(user, password), &mut Visit::outside()).await;
     found.map_err(|rejection| rejection.reason())?.ok_or(Reason::Unknown)
 }
 

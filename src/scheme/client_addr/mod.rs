@@ -15,7 +15,7 @@ pub use proxies::{ForwardedBy, ForwardedByError, TrustedProxies};
 pub use walk::{Walk, WalkEnd};
 
 use super::Scheme;
-use crate::{Challenge, Finding, Inspection, IntoRealm, Realm, Reason, Rejection};
+use crate::{Asked, Challenge, Finding, Inspection, IntoRealm, Realm, Reason, Rejection};
 
 /// The client's address: the peer's, or behind [trusted proxies](TrustedProxies) the one that they vouch for.
 ///
@@ -134,7 +134,7 @@ impl Scheme for ClientAddr {
         "ClientAddr"
     }
 
-    fn extract(&self, head: &mut Parts) -> Result<Option<ClientIp>, Rejection> {
+    fn extract(&self, head: &mut Parts, _: &Asked) -> Result<Option<ClientIp>, Rejection> {
         self.of(head).map(Some)
     }
 

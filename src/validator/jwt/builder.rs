@@ -13,7 +13,7 @@ use super::remote::{HttpClient, Location, RemoteKeys};
 use super::source::{DynKeySource, KeySource, Source};
 use super::verify::{Shared, Trusted};
 use super::{Algorithm, Jwt, JwtError, Key, KeyError, KeySetError, Mistake, Profile};
-use crate::Clock;
+use crate::{Clock, Observe, observe::Observers};
 
 /// Collects the issuers that are trusted, each with its own keys, audience and algorithms: what [`Jwt::issuer`] begins.
 ///
@@ -43,6 +43,7 @@ pub struct JwtBuilder<C> {
     max_len: usize,
     cache: Option<usize>,
     clock: Clock,
+    observers: Observers,
     claims: PhantomData<fn() -> C>,
 }
 
@@ -73,6 +74,7 @@ impl<C> JwtBuilder<C> {
             max_len: 16 * 1024,
             cache: None,
             clock: Clock::default(),
+            observers: Observers::default(),
             claims: PhantomData,
         };
         builder.issuer(issuer)
@@ -192,6 +194,11 @@ impl<C> JwtBuilder<C> {
         Self { cache: Some(tokens), ..self }
     }
 
+    /// Tells an observer of keys that are fetched and of those that could not be, beside those it has. It is told for all issuers.
+    pub fn observed_by(self, observer: impl Observe) -> Self {
+        Self { observers: self.observers.with(observer), ..self }
+    }
+
     /// Sets the clock, for tests.
     pub fn clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
@@ -219,7 +226,7 @@ impl<C> JwtBuilder<C> {
             if by_name.insert(Box::from(draft.issuer.as_str()), issuers.len()).is_some() {
                 mistakes.push(Mistake::IssuerTwice { issuer: draft.issuer.clone() });
             }
-            issuers.extend(draft.check(self.leeway, &self.clock, &mut mistakes));
+            issuers.extend(draft.check(self.leeway, (&self.clock, &self.observers), &mut mistakes));
         }
         if !mistakes.is_empty() {
             return Err(JwtError(mistakes));
@@ -238,7 +245,12 @@ impl<C> JwtBuilder<C> {
 
 impl Draft {
     /// `None` with at least one mistake.
-    fn check(mut self, leeway: Duration, clock: &Clock, mistakes: &mut Vec<Mistake>) -> Option<Trusted> {
+    fn check(
+        mut self,
+        leeway: Duration,
+        (clock, observers): (&Clock, &Observers),
+        mistakes: &mut Vec<Mistake>,
+    ) -> Option<Trusted> {
         let before = mistakes.len();
         let issuer = self.issuer.clone();
         if !has_scheme(&issuer) {
@@ -255,7 +267,7 @@ impl Draft {
                 mistakes.push(Mistake::MixedAlgorithms { issuer: issuer.clone() });
             }
         }
-        let found = self.source(clock, mistakes);
+        let found = self.source(clock, observers, mistakes);
         if mistakes.len() > before {
             return None;
         }
@@ -270,7 +282,12 @@ impl Draft {
         Some(Trusted::new(terms, &algorithms, self.algorithms.unwrap_or_default().into(), source))
     }
 
-    fn source(&mut self, clock: &Clock, mistakes: &mut Vec<Mistake>) -> Option<(Source, Vec<Algorithm>)> {
+    fn source(
+        &mut self,
+        clock: &Clock,
+        observers: &Observers,
+        mistakes: &mut Vec<Mistake>,
+    ) -> Option<(Source, Vec<Algorithm>)> {
         let issuer = self.issuer.clone();
         let mut keys = Vec::new();
         let keys_given = !self.keys.is_empty();
@@ -316,7 +333,9 @@ impl Draft {
             Some(Given::Remote(location, client)) => {
                 mistakes.extend(location.mistake(&issuer, self.allows_http));
                 let (name, listed) = (issuer.into(), self.listed());
-                let remote = RemoteKeys::new(name, location, client, listed, self.allows_http, clock.clone());
+                let (clock, observers) = (clock.clone(), observers.clone());
+                let remote =
+                    RemoteKeys::new(name, location, client, listed, self.allows_http, clock, observers);
                 Some((Source::Remote(remote), self.listed()))
             }
         }

@@ -40,7 +40,7 @@ use cache::Cache;
 use compact::refused;
 use verify::{Proven, Shared, Verdict};
 
-use crate::{BearerToken, Details, Inspection, Observe, Reason, Rejection, Validator};
+use crate::{BearerToken, Inspection, Reason, Rejection, Validator, Visit};
 
 /// Validates JSON Web Tokens of the issuers it trusts; cheap to clone.
 ///
@@ -142,9 +142,14 @@ where
 {
     type Identity = Verified<C>;
 
-    async fn validate(&self, token: BearerToken) -> Result<Option<Verified<C>>, Rejection> {
+    async fn validate(
+        &self,
+        token: BearerToken,
+        visit: &mut Visit,
+    ) -> Result<Option<Verified<C>>, Rejection> {
         let known = self.cache.as_ref().map(|cache| (cache, cache.digest(token.expose())));
         if let Some(proven) = known.and_then(|(cache, digest)| cache.find(digest, &self.shared)) {
+            visit.about(|| proven.token.details());
             return Ok(Some(proven.token));
         }
         let proven = match self.shared.verify(token.expose())? {
@@ -156,17 +161,8 @@ where
         if let Some((cache, digest)) = known {
             cache.remember(digest, proven);
         }
+        visit.about(|| verified.details());
         Ok(Some(verified))
-    }
-
-    fn details(&self, token: &Verified<C>) -> Details {
-        token.details()
-    }
-
-    fn observed_by(&self, observer: &Arc<dyn Observe>) {
-        for issuer in &self.shared.issuers {
-            issuer.source.observed_by(observer);
-        }
     }
 
     fn inspect(&self, inspection: &mut Inspection) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::KeySet;
 use super::remote::RemoteKeys;
 use super::status::Fetched;
-use crate::{Observe, Rejection};
+use crate::Rejection;
 
 /// Keys that come from somewhere, and may change: a database, a file that is watched, a service.
 ///
@@ -127,12 +127,6 @@ impl Source {
         match self {
             Self::Remote(keys) => keys.fetched(),
             Self::Local(_) | Self::Custom(_) => Fetched::default(),
-        }
-    }
-
-    pub(crate) fn observed_by(&self, observer: &Arc<dyn Observe>) {
-        if let Self::Remote(keys) = self {
-            keys.observed_by(observer);
         }
     }
 

@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc};
 use arc_swap::ArcSwap;
 
 use super::{AddressWarning, Networks};
-use crate::{Details, Inspection, Reason, Rejection, Validator, scheme::ClientIp};
+use crate::{Details, Inspection, Reason, Rejection, Validator, Visit, scheme::ClientIp};
 
 /// Lets clients in by their address. The list may be replaced while requests run, without a lock; clones share it.
 ///
@@ -80,7 +80,8 @@ impl IpAllowlist {
 impl Validator<ClientIp> for IpAllowlist {
     type Identity = ClientIp;
 
-    async fn validate(&self, client: ClientIp) -> Result<Option<ClientIp>, Rejection> {
+    async fn validate(&self, client: ClientIp, visit: &mut Visit) -> Result<Option<ClientIp>, Rejection> {
+        visit.about(|| Details::new().with_client(client.addr()));
         if self.networks.load().contains(client.addr()) {
             return Ok(Some(client));
         }
@@ -92,10 +93,6 @@ impl Validator<ClientIp> for IpAllowlist {
         let rejection = rejection.with_reason(Reason::AddressNotAllowed);
         let details = Details::new().with_client(client.addr());
         Err(rejection.because(format!("{client} is not on the list")).with_details(details))
-    }
-
-    fn details(&self, client: &ClientIp) -> Details {
-        Details::new().with_client(client.addr())
     }
 
     fn inspect(&self, inspection: &mut Inspection) {

@@ -15,7 +15,7 @@ use super::{
     HashError, PasswordHash,
     hash::{Scratch, TODAY},
 };
-use crate::{Inspection, Reason, Rejection, lock::lock, rehearsal, timer};
+use crate::{Inspection, Reason, Rejection, lock::lock, timer, visit::Purpose};
 
 /// Where hashes are computed: tokio's blocking threads, behind a bounded number of permits and a short, bounded queue.
 /// Clones share the permits.
@@ -45,7 +45,7 @@ struct Pool {
     limits: Limits,
     permits: Arc<Semaphore>,
     /// The one permit of what is only rehearsed.
-    rehearsals: Arc<Semaphore>,
+    trials: Arc<Semaphore>,
     waiting: AtomicUsize,
     scratch: Mutex<Vec<Scratch>>,
     hashes: AtomicU64,
@@ -83,7 +83,7 @@ impl Hasher {
     /// that is longer than 1,024 bytes or has a NUL in it.
     pub async fn hash(&self, password: impl Into<String>) -> Result<PasswordHash, Rejection> {
         let password = crate::scheme::Password::new(password);
-        let permit = self.permit().await?;
+        let permit = self.permit(Purpose::Real).await?;
         self.run(permit, TODAY.work(), move |scratch| PasswordHash::new(password.expose(), scratch))
             .await?
             .map_err(|error| match error {
@@ -107,7 +107,7 @@ impl Hasher {
         Self(Arc::new(Pool {
             limits,
             permits: Arc::new(Semaphore::new(limits.permits.get())),
-            rehearsals: Arc::new(Semaphore::new(1)),
+            trials: Arc::new(Semaphore::new(1)),
             waiting: AtomicUsize::new(0),
             scratch: Mutex::default(),
             hashes: AtomicU64::new(0),
@@ -133,9 +133,9 @@ impl Hasher {
     }
 
     /// Waits for a permit, if the queue is not full, and for as long as allowed.
-    pub(super) async fn permit(&self) -> Result<OwnedSemaphorePermit, Rejection> {
-        if rehearsal::is_on() {
-            return self.wait(&self.0.rehearsals).await?.ok_or_else(overloaded);
+    pub(super) async fn permit(&self, purpose: Purpose) -> Result<OwnedSemaphorePermit, Rejection> {
+        if purpose == Purpose::Trial {
+            return self.wait(&self.0.trials).await?.ok_or_else(overloaded);
         }
         if let Some(permit) = self.permit_at_once() {
             return Ok(permit);

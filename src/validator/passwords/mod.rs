@@ -4,9 +4,10 @@ use std::{any::type_name, fmt, path::PathBuf, pin::Pin, sync::Arc, time::Duratio
 
 use super::Validator;
 use crate::{
-    Clock, Inspection, Reason, Rejection, RejectionKind, rehearsal,
+    Clock, Inspection, Reason, Rejection, RejectionKind, Visit,
     scheme::{Password, UserPassword},
     timer,
+    visit::Purpose,
 };
 
 mod cache;
@@ -217,9 +218,10 @@ impl<L: LookUp> Passwords<L> {
         password: &Password,
         hash: &Arc<PasswordHash>,
         remember: Remembering,
+        purpose: Purpose,
     ) -> Result<bool, Rejection> {
         let Some(verified) = &self.verified else {
-            return self.compute(password, hash, |_| ()).await;
+            return self.compute(password, hash, purpose, |_| ()).await;
         };
         let key = verified.key(user, password.expose(), hash);
         if remember == Remembering::Yes && verified.knows(&key) {
@@ -227,14 +229,14 @@ impl<L: LookUp> Passwords<L> {
         }
         loop {
             match verified.turn(key, user) {
-                Turn::Compute(flight) if rehearsal::is_on() => {
-                    // Lest a sign-in waits for it.
+                Turn::Compute(flight) if purpose == Purpose::Trial => {
+                    // No sign-in is to wait for it.
                     drop(flight);
-                    return self.compute(password, hash, |_| ()).await;
+                    return self.compute(password, hash, purpose, |_| ()).await;
                 }
                 Turn::Compute(flight) => {
                     let land = move |fits| flight.land(fits, remember);
-                    return self.compute(password, hash, land).await;
+                    return self.compute(password, hash, purpose, land).await;
                 }
                 Turn::Wait(mut flight) => {
                     // Closed without a result: whoever came first went away, or was turned away.
@@ -250,9 +252,10 @@ impl<L: LookUp> Passwords<L> {
         &self,
         password: &Password,
         hash: &Arc<PasswordHash>,
+        purpose: Purpose,
         done: impl FnOnce(bool) + Send + 'static,
     ) -> Result<bool, Rejection> {
-        let permit = self.hasher.permit().await?;
+        let permit = self.hasher.permit(purpose).await?;
         let (password, hash, work) = (password.clone(), Arc::clone(hash), hash.params().work());
         let compute = move |scratch: &mut Scratch| {
             let fits = hash.fits(password.expose(), scratch);
@@ -267,20 +270,23 @@ impl<L: LookUp> Passwords<L> {
         user: Box<str>,
         password: Password,
         stored: Stored<L::Identity>,
+        purpose: Purpose,
     ) -> Result<Option<L::Identity>, Rejection> {
         let remember = if stored.refused.is_none() { Remembering::Yes } else { Remembering::No };
-        if !self.fits(&user, &password, &stored.hash, remember).await? {
+        if !self.fits(&user, &password, &stored.hash, remember, purpose).await? {
             return Err(Rejection::invalid().with_reason(Reason::WrongPassword));
         }
         if let Some(reason) = stored.refused {
             return Err(Rejection::invalid().with_reason(reason));
         }
-        self.upgrade(user, password, &stored.hash);
+        if purpose == Purpose::Real {
+            self.upgrade(user, password, &stored.hash);
+        }
         Ok(Some(stored.identity))
     }
 
     fn upgrade(&self, user: Box<str>, password: Password, hash: &PasswordHash) {
-        let (Some(store), true) = (&self.upgrade, hash.is_outdated() && !rehearsal::is_on()) else { return };
+        let (Some(store), true) = (&self.upgrade, hash.is_outdated()) else { return };
         let Some(permit) = self.hasher.permit_at_once() else { return };
         let (store, hasher) = (Arc::clone(store), self.hasher.clone());
         let Ok(runtime) = timer::runtime() else { return };
@@ -302,7 +308,11 @@ enum Remembering {
 impl<L: LookUp> Validator<UserPassword> for Passwords<L> {
     type Identity = L::Identity;
 
-    async fn validate(&self, credentials: UserPassword) -> Result<Option<L::Identity>, Rejection> {
+    async fn validate(
+        &self,
+        credentials: UserPassword,
+        visit: &mut Visit,
+    ) -> Result<Option<L::Identity>, Rejection> {
         let (user, password) = credentials.into_parts();
         if let Err(error) = refuse_unusable(password.expose()) {
             let reason = match error {
@@ -312,13 +322,13 @@ impl<L: LookUp> Validator<UserPassword> for Passwords<L> {
             return Err(Rejection::invalid().with_reason(reason).because(error));
         }
         let refused = match self.find(&user).await {
-            Ok(Some(stored)) => return self.decide(user, password, stored).await,
+            Ok(Some(stored)) => return self.decide(user, password, stored, visit.purpose()).await,
             Ok(None) => Ok(None),
             // A look-up that refuses by itself must not be quicker than a hash either.
             Err(rejection) if rejection.kind() == RejectionKind::Invalid => Err(rejection),
             Err(rejection) => return Err(rejection),
         };
-        self.fits(&user, &password, &self.decoy(), Remembering::No).await?;
+        self.fits(&user, &password, &self.decoy(), Remembering::No, visit.purpose()).await?;
         refused
     }
 

@@ -18,9 +18,8 @@ pub use sign_out::SignOut;
 pub use subject::Subject;
 
 use crate::{
-    Clock, ConfigurationWarning, Inspection, Observe, Reason, Rejection, Validator,
+    Clock, ConfigurationWarning, Inspection, Observe, Reason, Rejection, Validator, Visit,
     observe::{Event, Observers},
-    rehearsal,
     scheme::{SessionCookie, SessionToken, SetCookie},
     store::{Lifetime, MemorySessions, SessionRecord, SessionStore, Stored, Times},
 };
@@ -202,6 +201,20 @@ impl<I, S> Sessions<I, S> {
         self
     }
 
+    /// Tells an observer of sessions that begin and end, beside those it has.
+    ///
+    /// ```
+    /// use tower_authn::{observe::Event, scheme::SessionCookie, validator::session::Sessions};
+    ///
+    /// let sessions = Sessions::<String>::in_memory(&SessionCookie::new("web"))
+    ///     .observed_by(|event: &Event<'_>| eprintln!("audit: {event}"));
+    /// # let _ = sessions;
+    /// ```
+    pub fn observed_by(self, observer: impl Observe) -> Self {
+        let observers = Arc::new(self.observers.with(observer));
+        Self { observers, ..self }
+    }
+
     /// Sets the clock, for tests. A store in memory forgets by [its own](MemorySessions::clock).
     pub fn clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
@@ -214,8 +227,7 @@ impl<I, S> Sessions<I, S> {
 
     fn now(&self) -> Limits {
         let Limits { touch, idle, .. } = self.limits;
-        let touch = if rehearsal::is_on() { Duration::MAX } else { touch.min(idle / 10) };
-        Limits { now: self.clock.now(), touch, ..self.limits }
+        Limits { now: self.clock.now(), touch: touch.min(idle / 10), ..self.limits }
     }
 }
 
@@ -381,11 +393,18 @@ where
 {
     type Identity = Session<I>;
 
-    async fn validate(&self, token: SessionToken) -> Result<Option<Session<I>>, Rejection> {
+    async fn validate(
+        &self,
+        token: SessionToken,
+        visit: &mut Visit,
+    ) -> Result<Option<Session<I>>, Rejection> {
         let Some(key) = SessionKey::of_id(token.expose()) else {
             return Err(token.ended(Reason::Malformed));
         };
-        let limits = self.now();
+        let mut limits = self.now();
+        if visit.is_trial() {
+            limits.touch = Duration::MAX; // no use is written down
+        }
         let record = match self.store.load(&key, limits).await? {
             None => return Err(token.ended(Reason::Unknown)),
             Some(Stored::Ended(reason)) => return Err(token.ended(reason)),
@@ -398,7 +417,7 @@ where
         if let Some(version) = &self.version {
             let version = version(&record.identity).await?;
             if version.is_none() || version != record.version {
-                if !rehearsal::is_on() {
+                if !visit.is_trial() {
                     // Boxed: it is rare, and every request would carry it.
                     Box::pin(self.end(&key, Reason::CredentialsChanged)).await?;
                 }
@@ -406,10 +425,6 @@ where
             }
         }
         Ok(Some(Session::new(key, record)))
-    }
-
-    fn observed_by(&self, observer: &Arc<dyn Observe>) {
-        self.observers.add(observer);
     }
 
     fn inspect(&self, inspection: &mut Inspection) {

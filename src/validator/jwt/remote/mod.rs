@@ -43,7 +43,7 @@ pub(crate) use location::Location;
 use super::status::Fetched;
 use super::{Algorithm, KeySet};
 use crate::observe::{Observers, Outage};
-use crate::{Clock, Observe, Reason, Rejection, RejectionKind, lock::lock, timer};
+use crate::{Clock, Reason, Rejection, RejectionKind, lock::lock, timer};
 
 /// How long an unknown key waits for the one before it.
 const COOL_DOWN: Duration = Duration::from_secs(30);
@@ -114,6 +114,7 @@ impl RemoteKeys {
         algorithms: Vec<Algorithm>,
         allows_http: bool,
         clock: Clock,
+        observers: Observers,
     ) -> Self {
         let shared = Shared {
             location,
@@ -126,7 +127,7 @@ impl RemoteKeys {
             wanted: Notify::new(),
             attempts: watch::Sender::default(),
             issuer,
-            observers: Observers::default(),
+            observers,
             outage: Outage::default(),
         };
         Self { shared: Arc::new(shared), task: Mutex::default() }
@@ -148,11 +149,6 @@ impl RemoteKeys {
         drop(held);
         self.start()?;
         Err(self.unavailable(reason))
-    }
-
-    /// Tells one more observer of what is fetched.
-    pub(crate) fn observed_by(&self, observer: &Arc<dyn Observe>) {
-        self.shared.observers.add(observer);
     }
 
     /// Returns the keys at hand, and leaves it at that.
