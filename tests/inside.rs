@@ -286,12 +286,15 @@ async fn row_30_private_is_added_only_where_nothing_else_protects() {
     let by_key = || AuthenticateLayer::new(by_key());
     let key = [("x-api-key", KEY.to_owned())];
     assert_eq!(through(by_key().layer(service_fn(whoami)), &key).await.one("cache-control"), Some("private"));
-    assert_eq!(through(by_key().layer(cacheable), &key).await.one("cache-control"), Some("max-age=60"));
+    assert_eq!(
+        through(by_key().layer(cacheable), &key).await.one("cache-control"),
+        Some("max-age=60, private")
+    );
     let token = [("authorization", bearer())];
     let by_token = AuthenticateLayer::new(by_bearer()).layer(service_fn(whoami));
     assert_eq!(through(by_token, &token).await.one("cache-control"), None, "RFC 9111 §3.5");
     let nobody = AuthenticateLayer::new(by_bearer().optional()).layer(service_fn(whoami));
-    assert_eq!(through(nobody, &[]).await.one("cache-control"), None);
+    assert_eq!(through(nobody, &[]).await.one("cache-control"), Some("private"));
 }
 
 #[tokio::test]

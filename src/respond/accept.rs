@@ -264,6 +264,7 @@ mod tests {
         prefers(&format!("{filler}    text/html"), Format::Problem);
         prefers(&format!("{filler}text/html,{filler}"), Format::Html);
         prefers(&format!("{filler}text/html;q=0.1"), Format::Problem); // not as if its quality were 1
+        prefers(&format!("{filler}   text/html;q=0.1"), Format::Problem);
         assert_eq!(best(&of(&[&filler, "text/html"])), Format::Html);
         assert_eq!(best(&of(&[&filler, "image/png", "text/html"])), Format::Problem);
     }
