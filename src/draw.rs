@@ -2,51 +2,58 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use crate::{
     Challenges, Rejection, RejectionKind,
     asked::Asked,
-    observe::{Logging, Waiting},
+    observe::{Observers, Occurrence, Outcome, Severity},
     respond::{Answer, Respond},
 };
 
-/// Marks a response from inside as a rejection that a layer further out is to draw.
+/// Tells layers further inside that there is one around them; a type without size, so that nothing is allocated for it.
+#[derive(Clone, Copy)]
+pub(crate) struct Around;
+
+impl Around {
+    pub(crate) fn is_in(extensions: &Extensions) -> bool {
+        extensions.get::<Self>().is_some()
+    }
+}
+
+/// Marks a response from inside as a rejection that a layer further out may draw.
 #[derive(Clone, Debug)]
 pub(crate) struct Undrawn {
     pub(crate) rejection: Rejection,
-    pub(crate) draft: Draft,
-    pub(crate) logging: Logging,
-    pub(crate) waiting: Waiting,
-}
-
-/// How far the drawing has come. A layer that does not own the rejection's scheme draws a draft, which a layer further
-/// out replaces if it has more to say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Draft {
-    Blank,
-    Unchallenged,
-    Challenged,
-    Final,
+    /// What the nearest layer with a challenge has to offer, if no layer further out has any.
+    pub(crate) offers: Challenges,
+    /// Whether a layer has drawn it that does not own its scheme, since it knew of no layer further out.
+    pub(crate) is_drawn: bool,
 }
 
 /// Makes a response that is to be drawn; as it stands, it is the bare status.
 pub(crate) fn undrawn<B: Default>(rejection: Rejection) -> Response<B> {
-    let mut logging = Logging::Due;
     if rejection.kind() == RejectionKind::Misconfigured && !rejection.is_told_by_a_layer() {
-        crate::trace::undrawn(&rejection);
-        logging = Logging::Done;
+        Observers::standard().tell_of(
+            &Occurrence::new("misconfigured", Severity::Error, &format_args!("500: {rejection}")).with(&[
+                ("outcome", &Outcome::Misconfigured.as_str()),
+                ("reason", &rejection.reason().as_str()),
+                ("kind", &rejection.kind().as_str()),
+                ("error_type", &rejection.reason().as_str()),
+                ("status", &500),
+            ]),
+        );
     }
     let mut response = Response::new(B::default());
-    *response.status_mut() = rejection.kind().status(false);
-    own_headers(response.headers_mut(), &rejection, &Challenges::default());
-    response.extensions_mut().insert(Undrawn {
-        rejection,
-        draft: Draft::Blank,
-        logging,
-        waiting: Waiting::default(),
-    });
+    hand_on(&mut response, rejection, Challenges::default());
     response
+}
+
+/// Hands a rejection to a layer further out, under the head that the client sees if there is none.
+pub(crate) fn hand_on<B>(response: &mut Response<B>, rejection: Rejection, offers: Challenges) {
+    *response.status_mut() = rejection.kind().status(offers.any());
+    own_headers(response.headers_mut(), &rejection, &offers);
+    response.extensions_mut().insert(Undrawn { rejection, offers, is_drawn: false });
 }
 
 /// Lets the responder draw the body, and sets everything that the protocol prescribes. The caller puts the rejection

@@ -15,8 +15,8 @@ use crate::{
     AuthenticateLayer, Authenticated, Authenticator, Granted, PassedOver, Rejection,
     asked::Asked,
     cache_control,
-    draw::{Undrawn, add_missing},
-    observe::{Watch, mark},
+    draw::{Around, Undrawn, add_missing},
+    observe::ObservedRequest,
     respond::Respond,
     visit::Visit,
 };
@@ -33,7 +33,7 @@ pin_project! {
     {
         pub(crate) layer: Arc<AuthenticateLayer<A, R>>,
         pub(crate) asked: Asked,
-        pub(crate) watch: Option<Box<Watch>>,
+        pub(crate) observed: Option<Box<ObservedRequest>>,
         #[pin]
         pub(crate) state: State<S, S::Future, A::Identity, B>,
     }
@@ -44,8 +44,16 @@ pin_project! {
     pub(crate) enum State<S, F, I, B> {
         Refused { rejection: Option<Rejection> },
         Validating { validation: Validation<I>, waiting: Option<(S, Request<B>)> },
-        Calling { #[pin] inner: F, granted: Option<(Granted<()>, Visit)> },
+        Calling { #[pin] inner: F, accepted: Option<AcceptedHere> },
     }
+}
+
+/// What is kept of a request that was accepted here, until its response comes.
+pub(crate) struct AcceptedHere {
+    pub(crate) granted: Granted<()>,
+    visit: Visit,
+    /// Whether another layer is around this one.
+    pub(crate) is_inside: bool,
 }
 
 impl<S, A, R, B> ResponseFuture<S, A, R, B>
@@ -56,10 +64,10 @@ where
     pub(crate) fn refused(
         layer: Arc<AuthenticateLayer<A, R>>,
         asked: Asked,
-        watch: Option<Box<Watch>>,
+        observed: Option<Box<ObservedRequest>>,
         rejection: Rejection,
     ) -> Self {
-        Self { layer, asked, watch, state: State::Refused { rejection: Some(rejection) } }
+        Self { layer, asked, observed, state: State::Refused { rejection: Some(rejection) } }
     }
 }
 
@@ -90,7 +98,7 @@ where
                     break Poll::Ready(Ok(this.layer.reject(
                         rejection,
                         this.asked,
-                        this.watch.as_deref_mut(),
+                        this.observed.as_deref_mut(),
                     )));
                 }
                 StateProjection::Validating { validation, waiting } => {
@@ -98,37 +106,42 @@ where
                         Poll::Ready((Ok(granted), visit)) => (granted, visit),
                         Poll::Ready((Err(rejection), visit)) => {
                             let rejection = rejection.with_missing_headers(visit.headers());
-                            let watch = this.watch.as_deref_mut();
-                            break Poll::Ready(Ok(this.layer.reject(rejection, this.asked, watch)));
+                            let observed = this.observed.as_deref_mut();
+                            break Poll::Ready(Ok(this.layer.reject(rejection, this.asked, observed)));
                         }
                         Poll::Pending => break Poll::Pending,
                     };
                     let (mut service, mut request) = waiting.take().expect(POLLED_AGAIN);
-                    if let Some(watch) = this.watch.as_deref_mut() {
-                        this.layer.hooks().accepted(&granted, &visit, watch);
+                    let extensions = request.extensions_mut();
+                    if let Some(observed) = this.observed.as_deref_mut() {
+                        this.layer.observation().accepted(&granted, &visit, observed);
                         // Before the service may end what let the client in: a trial that looked later would refuse.
-                        watch.advance(cx);
-                        mark(request.extensions_mut());
+                        observed.advance(cx);
+                        observed.enter(extensions);
                     }
                     let (authenticated, granted) = Authenticated::by(granted);
-                    authenticated.insert_into(request.extensions_mut());
+                    authenticated.insert_into(extensions);
+                    let is_inside = extensions.insert(Around).is_some();
                     let inner = service.call(request);
-                    this.state.set(State::Calling { inner, granted: Some((granted, visit)) });
+                    this.state.set(State::Calling {
+                        inner,
+                        accepted: Some(AcceptedHere { granted, visit, is_inside }),
+                    });
                 }
-                StateProjection::Calling { inner, granted } => {
+                StateProjection::Calling { inner, accepted } => {
                     let mut answer = inner.poll(cx);
                     if let Poll::Ready(Ok(response)) = &mut answer {
-                        let (granted, visit) = granted.take().expect(POLLED_AGAIN);
-                        finish(this.layer, response, (granted, visit), this.asked, this.watch.as_deref());
+                        let accepted = accepted.take().expect(POLLED_AGAIN);
+                        finish(this.layer, response, accepted, this.asked, this.observed.as_deref());
                     }
                     break answer;
                 }
             }
         };
-        if let Some(watch) = this.watch.as_deref_mut() {
-            watch.advance(cx);
+        if let Some(observed) = this.observed.as_deref_mut() {
+            observed.advance(cx);
             if answer.is_ready() {
-                this.layer.hooks().end(watch);
+                this.layer.observation().end(observed);
             }
         }
         answer
@@ -141,21 +154,26 @@ const POLLED_AGAIN: &str = "a future must not be polled after it is ready";
 fn finish<A, R, B>(
     layer: &AuthenticateLayer<A, R>,
     response: &mut Response<B>,
-    (granted, visit): (Granted<()>, Visit),
+    accepted: AcceptedHere,
     asked: &Asked,
-    watch: Option<&Watch>,
+    observed: Option<&ObservedRequest>,
 ) where
     A: Authenticator,
     R: Respond<B>,
 {
     if let Some(undrawn) = response.extensions_mut().remove::<Undrawn>() {
-        layer.reject_inner(undrawn, response, &granted, asked, watch);
+        layer.reject_inner(undrawn, response, &accepted, asked, observed);
     } else if response.status() == StatusCode::UNAUTHORIZED
         && !response.headers().contains_key(header::WWW_AUTHENTICATE)
     {
         layer.challenges_for_bare_401(asked).append_to(response.headers_mut());
     }
+    if let Some(observed) = observed {
+        // Also what a middleware in between has lost the mark of.
+        layer.observation().tell_heard(response, false, observed);
+    }
     let headers = response.headers_mut();
+    let AcceptedHere { granted, visit, .. } = accepted;
     let (more, passed_over) = visit.into_left_behind();
     if !more.is_empty() {
         add_missing(headers, more);

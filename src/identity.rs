@@ -4,7 +4,7 @@ use std::{any::type_name, fmt, ops::Deref};
 
 use http::Extensions;
 
-use crate::{Granted, Reason, Rejection, granted::Schemes, observe};
+use crate::{Granted, Reason, Rejection, draw::Around, granted::Schemes};
 
 /// The identity of an authenticated request. Only the layer makes one, so that whoever holds it need not check again.
 ///
@@ -81,7 +81,7 @@ impl<I: Clone + Send + Sync + 'static> Authenticated<I> {
         ));
         let rejection = rejection.with_reason(Reason::LayerMissing);
         // A layer that grants something else is around, and tells of it.
-        Err(if observe::is_around(extensions) { rejection.told_by_a_layer() } else { rejection })
+        Err(if Around::is_in(extensions) { rejection.told_by_a_layer() } else { rejection })
     }
 }
 

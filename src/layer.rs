@@ -6,11 +6,12 @@ use http::{Extensions, Uri, request::Parts};
 use tower_layer::Layer;
 
 use crate::{
-    Authenticate, Authenticator, Challenges, ConfigurationWarning, Granted, Inspection, Rejection,
+    Authenticate, Authenticator, Challenges, ConfigurationWarning, Inspection, Rejection,
     asked::{Asked, GrpcClients},
     challenge::BasicForScripts,
-    draw::{Draft, Sent, Undrawn, draw, draw_over},
-    observe::{Hooks, Logging, Watch},
+    draw::{Sent, Undrawn, draw, draw_over, hand_on},
+    future::AcceptedHere,
+    observe::{Observation, ObservedRequest},
     respond::{Answer, Empty, Negotiate, Respond},
 };
 
@@ -38,7 +39,7 @@ pub struct AuthenticateLayer<A, R = Negotiate> {
     target: Option<TargetFrom>,
     /// Kept from where `A` is known to be an authenticator, so that the layer asks nothing of it to wrap a service.
     inspect: fn(&A) -> Inspection,
-    hooks: Arc<Hooks>,
+    observation: Arc<Observation>,
 }
 
 /// Finds a request's target as it was before a router took a prefix off.
@@ -55,7 +56,7 @@ impl<A: Authenticator> AuthenticateLayer<A> {
     /// Makes a layer that answers as the client [prefers](Negotiate): a page, a problem document or plain text.
     pub fn new(authenticator: A) -> Self {
         Self {
-            hooks: Arc::new(Hooks::of(&authenticator)),
+            observation: Arc::new(Observation::of(&authenticator)),
             authenticator: Arc::new(authenticator),
             responder: Arc::new(Negotiate),
             bare_401: Bare401::Completed,
@@ -70,7 +71,7 @@ impl<A: Authenticator> AuthenticateLayer<A> {
 impl<A, R> AuthenticateLayer<A, R> {
     /// Lets something else draw the answers. It draws the body; status and challenges stay the layer's.
     pub fn respond_with<T>(self, responder: T) -> AuthenticateLayer<A, T> {
-        let Self { authenticator, bare_401, basic, grpc, target, inspect, hooks, .. } = self;
+        let Self { authenticator, bare_401, basic, grpc, target, inspect, observation, .. } = self;
         AuthenticateLayer {
             authenticator,
             responder: Arc::new(responder),
@@ -79,7 +80,7 @@ impl<A, R> AuthenticateLayer<A, R> {
             grpc,
             target,
             inspect,
-            hooks,
+            observation,
         }
     }
 
@@ -189,8 +190,8 @@ impl<A, R> AuthenticateLayer<A, R> {
         if self.grpc.grpc_web {
             inspection.warn(ConfigurationWarning::AnswersGrpc { setting: "for_grpc_web" });
         }
-        if let Some(shadow) = &self.hooks.shadow {
-            shadow.inspect(&mut inspection);
+        if let Some(second_opinion) = &self.observation.second_opinion {
+            second_opinion.inspect(&mut inspection);
         }
         inspection
     }
@@ -203,12 +204,12 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         &self.authenticator
     }
 
-    pub(crate) fn hooks(&self) -> &Hooks {
-        &self.hooks
+    pub(crate) fn observation(&self) -> &Observation {
+        &self.observation
     }
 
-    pub(crate) fn hooks_mut(&mut self) -> &mut Hooks {
-        Arc::make_mut(&mut self.hooks)
+    pub(crate) fn observation_mut(&mut self) -> &mut Observation {
+        Arc::make_mut(&mut self.observation)
     }
 
     /// Draws a rejection of this layer's own authenticator.
@@ -216,68 +217,55 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         &self,
         mut rejection: Rejection,
         asked: &Asked,
-        watch: Option<&mut Watch>,
+        request: Option<&mut ObservedRequest>,
     ) -> http::Response<B>
     where
         R: Respond<B>,
     {
-        self.hooks.identify(&mut rejection, watch.as_deref());
+        self.observation.identify(&mut rejection, request.as_deref());
         let mut challenges = Challenges::offered(&*self.authenticator, &rejection);
         let mut response = self.draw(&rejection, &mut challenges, asked);
-        if let Some(watch) = watch {
-            self.hooks.rejected(&rejection, Sent::in_response(&response), watch);
+        if let Some(request) = request {
+            self.observation.refused(&rejection, Sent::in_response(&response), request);
         }
         response.extensions_mut().insert(rejection);
         response
     }
 
-    /// Draws a rejection from inside, unless another layer has more to say. The last layer that could draw it tells of it.
+    /// Draws a rejection from inside, or hands it on to a layer further out, which may have more to say.
     pub(crate) fn reject_inner<B>(
         &self,
         undrawn: Undrawn,
         response: &mut http::Response<B>,
-        granted: &Granted<()>,
+        accepted: &AcceptedHere,
         asked: &Asked,
-        watch: Option<&Watch>,
+        request: Option<&ObservedRequest>,
     ) where
         R: Respond<B>,
     {
-        let mut rejection = undrawn.rejection.found_by_all(granted.schemes());
-        let mut challenges = Challenges::offered(&*self.authenticator, &rejection);
-        let draft = if challenges.own(&rejection) {
-            Draft::Final
-        } else if challenges.any() {
-            Draft::Challenged
-        } else {
-            Draft::Unchallenged
-        };
-        let (mut logging, mut waiting) = (undrawn.logging, undrawn.waiting);
-        if draft > undrawn.draft {
-            if rejection.id().is_none() {
-                self.hooks.identify(&mut rejection, watch);
-                // What was logged before, for want of a layer, is logged again with the id that the client sees.
-                logging = if rejection.id().is_some() { Logging::Due } else { logging };
-            }
-            let mut drawn = self.draw(&rejection, &mut challenges, asked);
+        let granted = &accepted.granted;
+        let Undrawn { rejection, mut offers, is_drawn } = undrawn;
+        let mut rejection = rejection.found_by_all(granted.schemes());
+        let own = Challenges::offered(&*self.authenticator, &rejection);
+        let owns = own.own(&rejection);
+        let draws = owns || !is_drawn && (!accepted.is_inside || own.any() && !rejection.is_filed());
+        if own.any() && (owns || !offers.any()) {
+            offers = own;
+        }
+        if draws {
+            self.observation.identify(&mut rejection, request);
+            let mut drawn = self.draw(&rejection, &mut offers.clone(), asked);
             drawn.extensions_mut().insert(rejection.clone());
             draw_over(response, drawn);
+        } else if !is_drawn {
+            hand_on(response, rejection.clone(), offers.clone());
         }
-        let draft = draft.max(undrawn.draft);
-        match watch {
-            Some(watch) if draft == Draft::Final || watch.is_outermost() => {
-                let due = (logging, std::mem::take(&mut waiting));
-                let sent = Sent::in_response(response);
-                self.hooks.rejected_inside(&rejection, sent, watch, granted.details(), due);
-                logging = Logging::Done;
-            }
-            Some(watch) => {
-                let sent = Sent::in_response(response);
-                waiting.add(&self.hooks, &rejection, sent, granted.details(), watch, logging);
-            }
-            None => {}
+        if let Some(request) = request {
+            self.observation.hear(&rejection, granted.details(), request);
+            self.observation.tell_heard(response, owns, request);
         }
-        if draft < Draft::Final {
-            response.extensions_mut().insert(Undrawn { rejection, draft, logging, waiting });
+        if !owns && (draws || is_drawn) {
+            response.extensions_mut().insert(Undrawn { rejection, offers, is_drawn: true });
         }
     }
 
@@ -315,9 +303,9 @@ impl<S, A, R> Layer<S> for AuthenticateLayer<A, R> {
     type Service = Authenticate<S, A, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        #[cfg(feature = "tracing")]
-        if self.hooks.warns_now() {
-            self.check().iter().for_each(crate::trace::warned);
+        let observers = self.observation.observers();
+        if observers.are_listening() && self.observation.warns_now() {
+            self.check().iter().for_each(|warning| observers.tell_of(&warning.occurrence()));
         }
         Authenticate::new(inner, Arc::new(self.clone()))
     }
@@ -328,7 +316,7 @@ impl<A, R> Clone for AuthenticateLayer<A, R> {
         Self {
             authenticator: Arc::clone(&self.authenticator),
             responder: Arc::clone(&self.responder),
-            hooks: Arc::clone(&self.hooks),
+            observation: Arc::clone(&self.observation),
             ..*self
         }
     }
@@ -342,7 +330,7 @@ impl<A, R> fmt::Debug for AuthenticateLayer<A, R> {
             .field("bare_401", &self.bare_401)
             .field("basic_for_scripts", &self.basic)
             .field("grpc", &self.grpc)
-            .field("hooks", &self.hooks)
+            .field("observation", &self.observation)
             .finish_non_exhaustive()
     }
 }

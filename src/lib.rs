@@ -76,7 +76,6 @@ pub mod inspect;
 mod layer;
 mod lock;
 pub mod manual;
-mod metrics;
 pub mod observe;
 mod realm;
 mod reason;
@@ -91,7 +90,6 @@ mod tally;
 pub mod throttle;
 #[cfg(any(feature = "jwt", feature = "passwords", feature = "redis"))]
 mod timer;
-mod trace;
 pub mod validator;
 mod visit;
 

@@ -295,6 +295,11 @@ impl Rejection {
             && self.findings.iter().all(|finding| finding.reason != Reason::Incomplete)
     }
 
+    /// Whether any of it is filed under a scheme.
+    pub(crate) fn is_filed(&self) -> bool {
+        self.findings.iter().any(|finding| finding.scheme.is_some())
+    }
+
     /// The finding that ranks highest.
     pub(crate) fn first(&self) -> Option<&Finding> {
         self.findings.iter().min_by_key(|finding| finding.kind)

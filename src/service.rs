@@ -73,10 +73,10 @@ where
         let (mut head, body) = request.into_parts();
         let asked = self.layer.asked(&head);
         let layer = Arc::clone(&self.layer);
-        let watch = layer.hooks().watch(&head, &asked);
+        let observed = layer.observation().begin(&head, &asked);
         match layer.authenticator().extract(&mut head, &asked) {
             Ok(Some(credentials)) => {
-                let audience = if watch.is_some() { Audience::Listening } else { Audience::Nobody };
+                let audience = if observed.is_some() { Audience::Listening } else { Audience::Nobody };
                 let validation =
                     validation(&layer, credentials, Visit::of_request(&head.extensions, audience));
                 // The service that is ready goes with the call, the clone stays.
@@ -85,10 +85,10 @@ where
                 let waiting = Some((ready, Request::from_parts(head, body)));
                 let state = State::Validating { validation, waiting };
                 // Put together here: a function that it went through would copy the request.
-                ResponseFuture { layer, asked, watch, state }
+                ResponseFuture { layer, asked, observed, state }
             }
-            Ok(None) => ResponseFuture::refused(layer, asked, watch, Rejection::missing()),
-            Err(rejection) => ResponseFuture::refused(layer, asked, watch, rejection),
+            Ok(None) => ResponseFuture::refused(layer, asked, observed, Rejection::missing()),
+            Err(rejection) => ResponseFuture::refused(layer, asked, observed, rejection),
         }
     }
 }

@@ -1,6 +1,9 @@
 use std::{borrow::Cow, fmt, time::Duration};
 
-use crate::validator::AddressWarning;
+use crate::{
+    observe::{Occurrence, Severity},
+    validator::AddressWarning,
+};
 
 /// Something about a stack that is legal, and hardly meant: what [`AuthenticateLayer::check`] returns.
 ///
@@ -104,6 +107,13 @@ impl fmt::Display for ConfigurationWarning {
             Self::Address(warning) => warning.fmt(f),
             Self::Other(text) => f.write_str(text),
         }
+    }
+}
+
+impl ConfigurationWarning {
+    /// How it is told to observers.
+    pub(crate) fn occurrence(&self) -> Occurrence<'_> {
+        Occurrence::new("configuration_warning", Severity::Warning, self)
     }
 }
 

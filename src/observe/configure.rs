@@ -9,8 +9,12 @@ use super::{
 use crate::{AuthenticateLayer, Authenticator, Clock};
 
 impl<A: Authenticator, R> AuthenticateLayer<A, R> {
-    /// Tells an observer of every decision, and of what happens beside them, such as keys that are fetched. It is one
-    /// observer; a second call replaces it for decisions.
+    /// Tells an observer of every decision, beside those it has: the log (feature `tracing`), metrics (feature `metrics`), and the app's
+    /// own. What happens beside requests is told by whoever makes it happen: see [`Sessions::observed_by`] and
+    /// [`JwtBuilder::observed_by`].
+    ///
+    /// [`Sessions::observed_by`]: crate::manual::operating
+    /// [`JwtBuilder::observed_by`]: crate::manual::operating
     ///
     /// ```
     /// use tower_authn::{AuthenticateLayer, Scheme, Tokens, observe::Event, scheme::Bearer};
@@ -23,8 +27,7 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     /// # let _ = layer;
     /// ```
     pub fn observe(mut self, observer: impl Observe) -> Self {
-        let observer: Arc<dyn Observe> = Arc::new(observer);
-        self.hooks_mut().observe(observer);
+        self.observation_mut().observe(observer);
         self
     }
 
@@ -54,7 +57,7 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     /// # let _ = layer;
     /// ```
     pub fn report_only(mut self, other: impl Authenticator) -> Self {
-        self.hooks_mut().shadow = Some(Arc::new(Arc::new(other)));
+        self.observation_mut().second_opinion = Some(Arc::new(Arc::new(other)));
         self
     }
 
@@ -63,7 +66,7 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     ///
     /// A rejection from inside keeps the id that it has.
     pub fn correlate(mut self, correlation: Correlation) -> Self {
-        self.hooks_mut().correlation = Some(correlation);
+        self.observation_mut().correlation = Some(correlation);
         self
     }
 
@@ -88,7 +91,7 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         key: &[u8],
         name: impl Fn(&A::Identity) -> String + Send + Sync + 'static,
     ) -> Self {
-        self.hooks_mut().naming = Some(Naming::hashed(name, key));
+        self.observation_mut().naming = Some(Naming::hashed(name, key));
         self
     }
 
@@ -101,13 +104,13 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         mut self,
         name: impl Fn(&A::Identity) -> String + Send + Sync + 'static,
     ) -> Self {
-        self.hooks_mut().naming = Some(Naming::plain(name));
+        self.observation_mut().naming = Some(Naming::plain(name));
         self
     }
 
     /// Sets the clock by which decisions are timed, for tests.
     pub fn clock(mut self, clock: Clock) -> Self {
-        self.hooks_mut().clock = clock;
+        self.observation_mut().clock = clock;
         self
     }
 }

@@ -28,6 +28,7 @@ pub struct Decision<'a> {
     pub(super) user: Option<&'a User>,
     pub(super) id: Option<&'a str>,
     pub(super) elapsed: Option<Duration>,
+    pub(super) at: Duration,
 }
 
 #[derive(Clone, Copy)]
@@ -149,6 +150,11 @@ impl Decision<'_> {
     /// Returns how long the decision took; `None` for one that was made further inside.
     pub const fn elapsed(&self) -> Option<Duration> {
         self.elapsed
+    }
+
+    /// Returns when it was made, by the layer's monotonic [`Clock`](crate::Clock): for what is to be told once in a while.
+    pub const fn at(&self) -> Duration {
+        self.at
     }
 
     fn rejection(&self) -> Option<&Rejection> {

@@ -5,32 +5,36 @@
 
 use std::{fmt, sync::Arc};
 
-#[cfg(feature = "session")]
-use crate::{Reason, validator::session::SessionKey};
-
 mod configure;
 mod correlation;
 mod decision;
-mod hooks;
-#[cfg(any(feature = "jwt", feature = "session"))]
+#[cfg(feature = "tracing")]
+mod log;
+#[cfg(feature = "metrics")]
+mod metrics;
+mod observation;
 mod observers;
+mod occurrence;
+#[cfg(any(feature = "jwt", feature = "tracing"))]
 mod outage;
-mod pending;
 mod report;
-mod trial;
+mod scope;
+mod second_opinion;
 mod user;
 
 pub use correlation::Correlation;
 pub(crate) use correlation::is_uuid;
-#[cfg(any(feature = "metrics", feature = "tracing"))]
-pub(crate) use decision::Schemes;
 pub use decision::{Decision, Outcome};
-pub(crate) use hooks::{Hooks, Logging, Watch, is_around, mark};
-#[cfg(any(feature = "jwt", feature = "session"))]
+#[cfg(feature = "tracing")]
+pub use log::Tracing;
+#[cfg(feature = "metrics")]
+pub use metrics::Metrics;
+pub(crate) use observation::{Observation, ObservedRequest};
+pub use observers::ObserverKey;
 pub(crate) use observers::Observers;
+pub use occurrence::{Occurrence, Severity};
 #[cfg(feature = "jwt")]
 pub(crate) use outage::Outage;
-pub(crate) use pending::Waiting;
 pub use report::{Report, Verdict};
 
 /// Is told of every decision: what [`AuthenticateLayer::observe`](crate::AuthenticateLayer::observe) takes. Also every
@@ -53,10 +57,16 @@ pub trait Observe: Send + Sync + 'static {
     /// Is told of an event.
     fn observe(&self, event: &Event<'_>);
 
-    /// Where it lies, so that one that layers share counts as one.
-    #[doc(hidden)]
-    fn place(&self) -> *const () {
-        std::ptr::from_ref(self).cast()
+    /// Whether it would do anything with an event. Asked once for each request, which costs nothing more if nobody listens; what a
+    /// request is tried out with is not asked then either.
+    fn is_listening(&self) -> bool {
+        true
+    }
+
+    /// Returns what it counts as if several layers have it: of a rejection that they all have in hand it is told once. Each value is one
+    /// of its own, unless implemented; an `Arc` is what it holds.
+    fn key(&self) -> ObserverKey {
+        ObserverKey::of_value(self)
     }
 }
 
@@ -71,8 +81,12 @@ impl<T: Observe + ?Sized> Observe for Arc<T> {
         T::observe(self, event);
     }
 
-    fn place(&self) -> *const () {
-        T::place(self)
+    fn is_listening(&self) -> bool {
+        T::is_listening(self)
+    }
+
+    fn key(&self) -> ObserverKey {
+        T::key(self)
     }
 }
 
@@ -84,7 +98,11 @@ impl<T: Observe + ?Sized> Observe for Arc<T> {
 /// use tower_authn::observe::Event;
 ///
 /// fn alarm(event: &Event<'_>) -> bool {
-///     matches!(event, Event::Unavailable(_) | Event::Misconfigured(_) | Event::KeysFailed { .. })
+///     match event {
+///         Event::Unavailable(_) | Event::Misconfigured(_) => true,
+///         Event::Happened(occurrence) => occurrence.code() == "keys_failed",
+///         _ => false,
+///     }
 /// }
 /// # let _ = alarm;
 /// ```
@@ -101,40 +119,8 @@ pub enum Event<'a> {
     Misconfigured(&'a Decision<'a>),
     /// What a second authenticator, or a requirement, would have decided.
     ReportOnly(&'a Report<'a>),
-    /// The keys of an issuer were fetched, and differ from those before.
-    #[non_exhaustive]
-    KeysFetched {
-        /// The issuer, as it was configured.
-        issuer: &'a str,
-        /// How many keys can be used.
-        keys: usize,
-    },
-    /// The keys of an issuer could not be fetched.
-    #[non_exhaustive]
-    KeysFailed {
-        /// The issuer, as it was configured.
-        issuer: &'a str,
-        /// Why, in the words of the HTTP client.
-        failure: &'a str,
-    },
-    /// Somebody signed in, or a session got a new id (feature `session`).
-    #[cfg(feature = "session")]
-    #[non_exhaustive]
-    SessionBegun {
-        /// What it is known by.
-        key: &'a SessionKey,
-    },
-    /// A session was ended, by whom or what the reason says (feature `session`): one event for each, however many end at once. One
-    /// that ends of age makes no event; the next request that brings it is refused for it. One that was replaced, and is ended while
-    /// its old id can still be used, makes two.
-    #[cfg(feature = "session")]
-    #[non_exhaustive]
-    SessionEnded {
-        /// What it was known by.
-        key: &'a SessionKey,
-        /// Revoked, also to make room for its subject's next; replaced, or for changed credentials.
-        reason: Reason,
-    },
+    /// Something happened beside requests: keys were fetched, a session began or ended, a file was read again.
+    Happened(&'a Occurrence<'a>),
 }
 
 impl<'a> Event<'a> {
@@ -165,12 +151,7 @@ impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ReportOnly(report) => report.fmt(f),
-            Self::KeysFetched { issuer, keys } => write!(f, "keys of {issuer} fetched: {keys}"),
-            Self::KeysFailed { issuer, failure } => write!(f, "keys of {issuer} not fetched: {failure}"),
-            #[cfg(feature = "session")]
-            Self::SessionBegun { key } => write!(f, "session {key} begun"),
-            #[cfg(feature = "session")]
-            Self::SessionEnded { key, reason } => write!(f, "session {key} ended: {reason}"),
+            Self::Happened(occurrence) => occurrence.fmt(f),
             Self::Accepted(decision)
             | Self::Refused(decision)
             | Self::Unavailable(decision)

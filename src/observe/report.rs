@@ -3,9 +3,8 @@ use std::fmt;
 use super::{Outcome, decision::Schemes};
 use crate::{Finding, Reason, Rejection, granted};
 
-/// What a second authenticator, or a requirement, would have decided on a request, had it been asked in earnest: see
-/// [`AuthenticateLayer::report_only`](crate::AuthenticateLayer::report_only) and
-/// [`Authenticator::require_report_only`](crate::Authenticator::require_report_only).
+/// What a second authenticator would have decided on a request, had it been asked in earnest: see
+/// [`AuthenticateLayer::report_only`](crate::AuthenticateLayer::report_only).
 ///
 /// ```
 /// use tower_authn::observe::{Event, Outcome, Verdict};
@@ -18,7 +17,7 @@ use crate::{Finding, Reason, Rejection, granted};
 /// ```
 #[derive(Clone, Copy)]
 pub struct Report<'a> {
-    pub(super) tried: Option<&'a Tried>,
+    pub(super) conclusion: Option<&'a Conclusion>,
     pub(super) outcome: Outcome,
     pub(super) id: Option<&'a str>,
 }
@@ -50,14 +49,14 @@ impl Verdict {
     }
 }
 
-/// What a trial came to.
+/// What a second authenticator came to.
 #[derive(Clone)]
-pub(crate) struct Tried {
+pub(crate) struct Conclusion {
     schemes: granted::Schemes,
     rejection: Option<Rejection>,
 }
 
-impl Tried {
+impl Conclusion {
     pub(crate) fn accepted(schemes: &granted::Schemes) -> Self {
         Self { schemes: schemes.clone(), rejection: None }
     }
@@ -70,9 +69,9 @@ impl Tried {
 impl Report<'_> {
     /// Returns what would have been decided.
     pub fn verdict(&self) -> Verdict {
-        match self.tried {
+        match self.conclusion {
             None => Verdict::Undecided,
-            Some(Tried { rejection: None, .. }) => Verdict::WouldAccept,
+            Some(Conclusion { rejection: None, .. }) => Verdict::WouldAccept,
             Some(_) => Verdict::WouldRefuse,
         }
     }
@@ -84,17 +83,17 @@ impl Report<'_> {
 
     /// Returns the reason that ranks highest of those why it would have been turned away.
     pub fn reason(&self) -> Option<Reason> {
-        Some(self.tried?.rejection.as_ref()?.reason())
+        Some(self.conclusion?.rejection.as_ref()?.reason())
     }
 
     /// Returns the schemes that would have granted the identity, or the one whose finding would have decided.
     pub fn schemes(&self) -> &[&'static str] {
-        self.tried.map_or(&[], |tried| tried.schemes.as_slice())
+        self.conclusion.map_or(&[], |conclusion| conclusion.schemes.as_slice())
     }
 
     /// Returns all that would have been found against the request.
     pub fn findings(&self) -> &[Finding] {
-        self.tried.and_then(|tried| tried.rejection.as_ref()).map_or(&[], Rejection::findings)
+        self.conclusion.and_then(|conclusion| conclusion.rejection.as_ref()).map_or(&[], Rejection::findings)
     }
 
     /// Returns the id that links the answer with the log, if there is one; see [`Correlation`](super::Correlation).
@@ -116,9 +115,9 @@ impl Report<'_> {
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, report-only {}", self.outcome.as_str(), self.verdict().as_str())?;
-        match self.tried {
-            Some(Tried { rejection: Some(rejection), .. }) => write!(f, ": {rejection}"),
-            Some(Tried { schemes, .. }) => write!(f, " by {}", Schemes(schemes.as_slice())),
+        match self.conclusion {
+            Some(Conclusion { rejection: Some(rejection), .. }) => write!(f, ": {rejection}"),
+            Some(Conclusion { schemes, .. }) => write!(f, " by {}", Schemes(schemes.as_slice())),
             None => Ok(()),
         }
     }

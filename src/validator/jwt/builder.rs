@@ -74,7 +74,7 @@ impl<C> JwtBuilder<C> {
             max_len: 16 * 1024,
             cache: None,
             clock: Clock::default(),
-            observers: Observers::default(),
+            observers: Observers::standard(),
             claims: PhantomData,
         };
         builder.issuer(issuer)

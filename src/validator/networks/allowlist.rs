@@ -3,7 +3,10 @@ use std::{fmt, sync::Arc};
 use arc_swap::ArcSwap;
 
 use super::{AddressWarning, Networks};
-use crate::{Details, Inspection, Reason, Rejection, Validator, Visit, scheme::ClientIp};
+use crate::{
+    ConfigurationWarning, Details, Inspection, Reason, Rejection, Validator, Visit, observe::Observers,
+    scheme::ClientIp,
+};
 
 /// Lets clients in by their address. The list may be replaced while requests run, without a lock; clones share it.
 ///
@@ -68,7 +71,9 @@ impl IpAllowlist {
     /// Replaces the list, for requests from now on.
     pub fn replace(&self, networks: Networks) {
         self.networks.store(Arc::new(networks));
-        self.warning().into_iter().for_each(|warning| crate::trace::warned(&warning.into()));
+        if let Some(warning) = self.warning() {
+            Observers::standard().tell_of(&ConfigurationWarning::from(warning).occurrence());
+        }
     }
 
     /// Returns the list as it is now.

@@ -19,7 +19,7 @@ pub use subject::Subject;
 
 use crate::{
     Clock, ConfigurationWarning, Inspection, Observe, Reason, Rejection, Validator, Visit,
-    observe::{Event, Observers},
+    observe::{Observers, Occurrence, Severity},
     scheme::{SessionCookie, SessionToken, SetCookie},
     store::{Lifetime, MemorySessions, SessionRecord, SessionStore, Stored, Times},
 };
@@ -96,7 +96,7 @@ impl<I, S> Sessions<I, S> {
             lifetime: Lifetime::Ordinary,
             clock: Clock::default(),
             version: None,
-            observers: Arc::default(),
+            observers: Arc::new(Observers::standard()),
         }
     }
 
@@ -360,7 +360,10 @@ where
             Lifetime::Ordinary => self.cookie.set(&token),
             Lifetime::StaySignedIn => self.cookie.set_for(limits.lives_for(times), &token),
         }?;
-        self.observers.tell(&Event::SessionBegun { key: &id.key() });
+        let key = id.key();
+        let text = format!("session {key} begun");
+        let begun = Occurrence::new("session_begun", Severity::Debug, &text);
+        self.observers.tell_of(&begun.with(&[("session", &key)]));
         Ok((id, set_cookie))
     }
 }
@@ -381,7 +384,9 @@ impl<I: Send + Sync + 'static, S: SessionStore<I>> Sessions<I, S> {
 impl<I, S> Sessions<I, S> {
     fn tell_ended(&self, keys: &[SessionKey], reason: Reason) {
         for key in keys {
-            self.observers.tell(&Event::SessionEnded { key, reason });
+            let text = format!("session {key} ended: {reason}");
+            let ended = Occurrence::new("session_ended", Severity::Debug, &text);
+            self.observers.tell_of(&ended.with(&[("session", key), ("reason", &reason)]));
         }
     }
 }

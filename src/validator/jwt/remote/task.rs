@@ -1,5 +1,6 @@
 //! The task that fetches.
 
+use std::fmt::Display;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -8,10 +9,10 @@ use bytes::Bytes;
 use super::client::Cause;
 use super::fetch::{Fetched, Known};
 use super::{Held, Shared};
-use crate::observe::Event;
+use crate::observe::{Occurrence, Severity};
+use crate::timer;
 use crate::validator::jwt::KeySet;
 use crate::validator::jwt::jwk::Origin;
-use crate::{timer, trace};
 
 /// The pause after the first failure; doubled up to [`LONGEST_PAUSE`].
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
@@ -33,12 +34,17 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 fetched.lifetime * 4 / 5
             }
             Err(failure) => {
-                if let Some(left_out) = shared.outage.line(shared.clock.monotonic()) {
-                    trace::keys_failed(&shared.issuer, &shared.location, failure, left_out);
-                }
-                shared
-                    .observers
-                    .tell(&Event::KeysFailed { issuer: &shared.issuer, failure: &failure.to_string() });
+                let left_out = shared.outage.line(shared.clock.monotonic());
+                // A line in a while; whoever counts is told of each.
+                let severity = if left_out.is_some() { Severity::Warning } else { Severity::Debug };
+                let (issuer, left_out) = (&shared.issuer, left_out.unwrap_or_default());
+                let text = format!("keys of {issuer} not fetched: {failure}");
+                shared.observers.tell_of(&Occurrence::new("keys_failed", severity, &text).with(&[
+                    ("issuer", issuer),
+                    ("location", &format_args!("{:?}", shared.location)),
+                    ("failure", failure),
+                    ("left_out", &left_out),
+                ]));
                 known.forget();
                 let wait = pause;
                 pause = (pause * 2).min(LONGEST_PAUSE);
@@ -66,8 +72,17 @@ async fn attempt(shared: &Shared, known: &mut Known, body: &mut Bytes) -> Result
         None => None,
     };
     if let Some(keys) = &keys {
-        trace::keys_fetched(&shared.issuer, &shared.location, keys);
-        shared.observers.tell(&Event::KeysFetched { issuer: &shared.issuer, keys: keys.len() });
+        let (issuer, count) = (&shared.issuer, keys.len());
+        let text = format!("keys of {issuer} fetched: {count}");
+        let fields: [(_, &dyn Display); 3] =
+            [("issuer", issuer), ("location", &format_args!("{:?}", shared.location)), ("keys", &count)];
+        let observers = &shared.observers;
+        observers.tell_of(&Occurrence::new("keys_fetched", Severity::Debug, &text).with(&fields));
+        for key in keys.passed_over() {
+            let text = format!("key of {issuer} passed over: {key}");
+            observers
+                .tell_of(&Occurrence::new("key_passed_over", Severity::Warning, &text).with(&fields[..2]));
+        }
     }
     let seen = shared.clock.monotonic();
     let fresh_until = seen + fetched.lifetime;

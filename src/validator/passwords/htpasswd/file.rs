@@ -14,7 +14,11 @@ use super::{
     error::Failure,
     lines,
 };
-use crate::{Clock, Rejection, timer};
+use crate::{
+    Clock, Rejection,
+    observe::{Observers, Occurrence, Severity},
+    timer,
+};
 
 const LARGEST: u64 = 64 * 1024 * 1024;
 /// A file that changed so recently may still be written to, or be changed again within the same tick of its time stamp.
@@ -206,14 +210,18 @@ impl Shared {
         match read {
             None => {}
             Some(Ok((stamp, users))) => {
-                crate::trace::users_read(path, users.by_name.len());
+                let text = format!("users read from {}: {}", path.display(), users.by_name.len());
+                let read = Occurrence::new("users_read", Severity::Debug, &text);
+                Observers::standard().tell_of(&read.with(&[("path", &path.display())]));
                 let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
                 (state.users, state.used, state.problem) = (Arc::new(users), Some(stamp), None);
             }
             Some(Err((stamp, error))) => {
                 let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
                 if state.problem.as_ref().map(ToString::to_string) != Some(error.to_string()) {
-                    crate::trace::users_not_read(&error);
+                    let text = format!("users not read, those of before stay: {error}");
+                    let not_read = Occurrence::new("users_not_read", Severity::Warning, &text);
+                    Observers::standard().tell_of(&not_read.with(&[("path", &path.display())]));
                 }
                 // What could not be read for another reason than its content is tried again.
                 state.used = stamp.filter(|_| !error.problems().is_empty());

@@ -1,4 +1,5 @@
-//! The names, and the labels, whose values are known before the first request: schemes, realms, outcomes, reasons and issuers.
+//! What is counted (feature `metrics`), by whatever recorder the app installs. The one place that knows `metrics`: the names, and the
+//! labels, whose values are known before the first request.
 
 use std::sync::Once;
 
@@ -7,21 +8,46 @@ use metrics::{
     gauge, histogram,
 };
 
+use super::{Decision, Event, Observe, ObserverKey, Report, decision::Schemes};
 use crate::{
     AuthenticateLayer, Authenticator, Reason,
     inspect::{Measure, Value},
-    observe::{Decision, Report, Schemes},
 };
 
-/// Whether a recorder is installed. The one that stands in for none has no size, and lies in a static; one without a size
-/// that an app installs lies on the heap, so to say: at no address.
-pub(crate) fn is_on() -> bool {
-    metrics::with_recorder(|recorder: &dyn Recorder| {
-        size_of_val(recorder) != 0 || std::ptr::from_ref(recorder).addr() <= align_of_val(recorder)
-    })
+/// Counts decisions and how long they take (feature `metrics`), by whatever recorder the app installs; one without a size counts as none.
+/// Every [`AuthenticateLayer`] has one. The manual's chapter on [operating](crate::manual::operating) lists the names.
+///
+/// ```
+/// use tower_authn::observe::Metrics;
+///
+/// let metrics = Metrics::default();
+/// # let _ = metrics;
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Metrics {}
+
+impl Observe for Metrics {
+    fn observe(&self, event: &Event<'_>) {
+        if let Some(decision) = event.decision() {
+            decided(decision);
+        } else if let Event::ReportOnly(report) = event {
+            reported(report);
+        }
+    }
+
+    /// Whether a recorder is installed: the one that stands in for none has no size.
+    fn is_listening(&self) -> bool {
+        metrics::with_recorder(|recorder: &dyn Recorder| size_of_val(recorder) != 0)
+    }
+
+    /// All count by one recorder.
+    fn key(&self) -> ObserverKey {
+        ObserverKey::of_kind::<Self>()
+    }
 }
 
-pub(crate) fn decided(decision: &Decision<'_>) {
+fn decided(decision: &Decision<'_>) {
     describe();
     let scheme = scheme(decision.schemes());
     let reason = decision.reason().map_or("none", Reason::as_str);
@@ -38,7 +64,7 @@ pub(crate) fn decided(decision: &Decision<'_>) {
     }
 }
 
-pub(crate) fn reported(report: &Report<'_>) {
+fn reported(report: &Report<'_>) {
     let reason = report.reason().map_or("none", Reason::as_str);
     let (verdict, outcome) = (report.verdict().as_str(), report.outcome().as_str());
     counter!(
