@@ -169,6 +169,7 @@ fn trailers_only<B>(response: &mut Response<B>, rejection: &Rejection, content_t
     };
     *response.status_mut() = StatusCode::OK;
     let headers = response.headers_mut();
+    headers.remove(header::LOCATION); // of a responder that would redirect
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(&GRPC_STATUS, HeaderValue::from_static(code));
     headers.insert(&GRPC_MESSAGE, HeaderValue::from_static(message));
