@@ -39,12 +39,15 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 let severity = if left_out.is_some() { Severity::Warning } else { Severity::Debug };
                 let (issuer, left_out) = (&shared.issuer, left_out.unwrap_or_default());
                 let text = format!("keys of {issuer} not fetched: {failure}");
-                shared.observers.tell_of(&Occurrence::new("keys_failed", severity, &text).with(&[
+                let location = format!("{:?}", shared.location);
+                let fields: [(_, &dyn Display); 4] = [
                     ("issuer", issuer),
-                    ("location", &format_args!("{:?}", shared.location)),
+                    ("location", &location),
                     ("failure", failure),
                     ("left_out", &left_out),
-                ]));
+                ];
+                let fields = if left_out == 0 { &fields[..3] } else { &fields };
+                shared.observers.tell_of(&Occurrence::new("keys_failed", severity, &text).with(fields));
                 known.forget();
                 let wait = pause;
                 pause = (pause * 2).min(LONGEST_PAUSE);
