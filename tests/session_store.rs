@@ -111,6 +111,10 @@ async fn keeps_what_is_created<S: SessionStore<String>>(store: &S) {
     assert_eq!(store.replace(&key(1), key(3), of("alice"), limits()).await.unwrap(), None);
     assert_eq!(store.replace(&key(9), key(3), of("alice"), limits()).await.unwrap(), None);
     assert_eq!(found(store, 3, limits()).await, Err(None));
+    let Some(Stored::Live(record)) = store.load(&key(2), limits()).await.unwrap() else {
+        panic!("it is live")
+    };
+    assert_eq!((&*record.subject, record.times, record.version), ("alice", of("").times, Some(7)));
     assert_eq!(found(store, 1, later(9 * Duration::from_secs(1))).await, Ok("alice".into()));
     assert_eq!(found(store, 1, later(10 * Duration::from_secs(1))).await, Err(Some(Reason::Replaced)));
     assert_eq!(listed(store, "alice", limits()).await, [key(2)]);
