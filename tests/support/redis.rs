@@ -87,6 +87,11 @@ impl Redis {
         keys
     }
 
+    /// Returns the key of a session, by what the session is known by.
+    pub fn key_of(&self, session: &impl std::fmt::Display) -> String {
+        format!("{{tower-authn}}:session:{session}")
+    }
+
     /// Returns all that it wrote to its disk.
     pub fn written(&self) -> Vec<u8> {
         let files = std::fs::read_dir(self.folder.path("appendonlydir")).unwrap();
@@ -125,6 +130,23 @@ impl Drop for Redis {
             self.try_signal("CONT"); // else it would not notice that it shall end
         }
         self.wait();
+    }
+}
+
+/// A moment; what Redis was told to keep since then.
+pub struct Since(Instant);
+
+impl Since {
+    pub fn now() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Asserts that a key lives for so long, counted from a moment since then.
+    #[track_caller]
+    pub fn lives_for(&self, redis: &Redis, key: &str, time: Duration) {
+        let left: u128 = redis.cli(&["PTTL", key]).parse().expect("it has a time to live");
+        let (most, passed) = (time.as_millis(), self.0.elapsed().as_millis() + 1);
+        assert!((most.saturating_sub(passed)..=most).contains(&left), "{left} of {most}, {passed} passed");
     }
 }
 
