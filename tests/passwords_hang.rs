@@ -7,7 +7,7 @@
 use std::{
     fs,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering::SeqCst},
         mpsc,
     },
@@ -19,7 +19,7 @@ use tokio::runtime::{Builder, Runtime};
 use tower_authn::{
     Clock, Reason, RejectionKind, Validator as _,
     scheme::UserPassword,
-    validator::passwords::{Htpasswd, HtpasswdFile, Passwords},
+    validator::passwords::{Htpasswd, LookUp, Passwords},
 };
 
 mod support;
@@ -50,8 +50,8 @@ fn looking() -> usize {
     names.filter(|name| name.trim() == "htpasswd").count()
 }
 
-async fn sign_in(
-    passwords: &Passwords<Arc<HtpasswdFile>>,
+async fn sign_in<L: LookUp<Identity = String>>(
+    passwords: &Passwords<L>,
     user: &str,
 ) -> Result<String, (RejectionKind, Reason)> {
     let found = passwords.validate(UserPassword::new(user, PASSWORD)).await;
@@ -59,8 +59,12 @@ async fn sign_in(
     found.map_err(|rejection| (rejection.kind(), rejection.reason()))?.ok_or(unknown)
 }
 
+/// The tests count threads of their process, so that they run one after the other.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 #[test]
 fn a_file_that_hangs_takes_one_thread_and_is_503_until_it_answers() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = Folder::new("hangs");
     let (source, target) = (folder.write("source", &line("alice")), folder.write("users", ""));
     let Some(mut hung) = Hung::mount(&source, &target) else { return };
@@ -81,6 +85,7 @@ fn a_file_that_hangs_takes_one_thread_and_is_503_until_it_answers() {
         later();
         later();
         assert_eq!(hung.tell(hangs), 0);
+        let mut counted = Vec::new();
         for requests in [REQUESTS, 10] {
             runtime.block_on(async {
                 let sign_ins = (0..requests).map(|_| {
@@ -92,11 +97,8 @@ fn a_file_that_hangs_takes_one_thread_and_is_503_until_it_answers() {
                     assert_eq!(sign_in.await.unwrap(), Err(timed_out), "{hangs}");
                 }
             });
-            while hung.tell("held") == 0 {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            assert_eq!((looking(), hung.tell("held")), (1, 1), "{hangs}");
-            assert_eq!(blocking.load(SeqCst), hashing, "{hangs}");
+            hung.wait();
+            counted.push((looking(), hung.tell("held"), blocking.load(SeqCst) - hashing));
             // Also later, when it would be time for another look.
             later();
         }
@@ -107,6 +109,7 @@ fn a_file_that_hangs_takes_one_thread_and_is_503_until_it_answers() {
             ended.send(())
         });
         end.recv_timeout(Duration::from_secs(60)).expect("the runtime ends");
+        assert_eq!(counted, [(1, 1, 0); 2], "{hangs}");
 
         assert_eq!(hung.tell("go on"), 0);
         let (runtime, _) = self::runtime();
@@ -118,18 +121,53 @@ fn a_file_that_hangs_takes_one_thread_and_is_503_until_it_answers() {
 }
 
 #[test]
+fn a_user_who_was_removed_while_a_look_hung_is_refused_by_another_look() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = Folder::new("removed");
+    let (source, target) = (folder.write("source", &line("alice")), folder.write("users", ""));
+    let Some(mut hung) = Hung::mount(&source, &target) else { return };
+    let (clock, hand) = Clock::manual(SystemTime::now());
+    let file = Htpasswd::new(&target).clock(clock).open().unwrap();
+    let passwords = Passwords::new(file).look_up_within(Duration::from_secs(60));
+    let (runtime, _) = runtime();
+    runtime.block_on(async {
+        let sign_in = || {
+            let passwords = passwords.clone();
+            tokio::spawn(async move { sign_in(&passwords, "alice").await })
+        };
+        hand.advance(Duration::from_secs(10));
+        hung.tell("hang end");
+        let before = sign_in();
+        tokio::task::yield_now().await;
+        hung.wait();
+
+        fs::write(&source, line("bob")).unwrap();
+        hand.advance(Duration::from_secs(10));
+        let after = sign_in();
+        tokio::task::yield_now().await;
+        hung.tell("go on");
+        assert_eq!(before.await.unwrap().as_deref(), Ok("alice"));
+        assert_eq!(after.await.unwrap(), Err((RejectionKind::Invalid, Reason::Unknown)));
+    });
+}
+
+#[test]
 fn a_file_that_does_not_know_its_length_is_read_up_to_64_mib() {
     const LARGEST: usize = 64 * 1024 * 1024;
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = Folder::new("length");
     let (source, target) = (folder.write("source", &line("alice")), folder.write("users", ""));
     let Some(mut hung) = Hung::mount(&source, &target) else { return };
+    fs::File::options().write(true).open(&source).unwrap().set_len(2 * LARGEST as u64).unwrap();
+    let text = format!("{}: the file is larger than 64 MiB", target.display());
+    assert_eq!(Passwords::from_file(&target).unwrap_err().to_string(), text);
+    assert_eq!(hung.tell("handed"), 0);
+
     hung.tell("claim nothing");
     assert_eq!(fs::metadata(&target).unwrap().len(), 0);
-    assert_eq!(Passwords::from_file(&target).unwrap().look_up().len(), 1);
+    assert_eq!(Passwords::from_file(&target).unwrap_err().to_string(), text);
+    assert_eq!(hung.tell("handed"), LARGEST + 1);
 
-    fs::File::options().write(true).open(&source).unwrap().set_len(2 * LARGEST as u64).unwrap();
-    let before = hung.tell("handed");
-    let error = Passwords::from_file(&target).unwrap_err();
-    assert_eq!(error.to_string(), format!("{}: the file is larger than 64 MiB", target.display()));
-    assert_eq!(hung.tell("handed") - before, LARGEST + 1);
+    fs::write(&source, line("alice")).unwrap();
+    assert_eq!(Passwords::from_file(&target).unwrap().look_up().len(), 1);
 }

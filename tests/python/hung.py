@@ -1,7 +1,7 @@
 """Puts a file system of one file (FUSE) over a file, which hands a source through, or hangs: hung.py SOURCE TARGET.
 
-It reads commands from standard input, and answers each with a number. `hang stat` and `hang read` hold requests up, and
-`go on` ends that; `held` and these say how many requests are held up. `claim nothing` makes it say that the file is empty, as
+It reads commands from standard input, and answers each with a number. `hang stat`, `hang read` and `hang end`, which lets the first
+bytes be read, hold requests up, and `go on` ends that; `held` and these say how many requests are held up. `claim nothing` makes it say that the file is empty, as
 those of /proc do. `handed` says how many bytes were read. It ends with its standard input; whoever still waits gets an error.
 """
 
@@ -14,7 +14,7 @@ import sys
 GETATTR, OPEN, READ, RELEASE, FLUSH, INIT = 3, 14, 15, 18, 25, 26
 UNANSWERED = {2: "FORGET", 36: "INTERRUPT", 42: "BATCH_FORGET"}
 ENOSYS = 38
-HANGS = {"hang stat": GETATTR, "hang read": READ, "go on": None}
+HANGS = {"hang stat": (GETATTR, 0), "hang read": (READ, 0), "hang end": (READ, 1), "go on": None}
 
 source, target = sys.argv[1:]
 claims_nothing = False
@@ -50,6 +50,11 @@ def answer(opcode, body):
     return b"" if opcode in (RELEASE, FLUSH) else None
 
 
+def is_held(hangs, opcode, body):
+    offset = struct.unpack_from("<QQ", body)[1] if opcode == READ else 0
+    return hangs is not None and opcode == hangs[0] and offset >= hangs[1]
+
+
 def reply(fuse, unique, opcode, body):
     data = answer(opcode, body)
     error = -ENOSYS if data is None else 0
@@ -70,10 +75,11 @@ def main():
             if fuse in readable:
                 request = os.read(fuse, 1 << 17)
                 _, opcode, unique = struct.unpack_from("<IIQ", request)
-                if opcode == hangs:
-                    held.append((unique, opcode, request[40:]))
+                body = request[40:]
+                if is_held(hangs, opcode, body):
+                    held.append((unique, opcode, body))
                 elif opcode not in UNANSWERED:
-                    reply(fuse, unique, opcode, request[40:])
+                    reply(fuse, unique, opcode, body)
             if 0 in readable:
                 command = sys.stdin.readline().strip()
                 if not command:

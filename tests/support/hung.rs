@@ -39,6 +39,13 @@ impl Hung {
         self.line().parse().unwrap()
     }
 
+    /// Waits until it holds a request up.
+    pub fn wait(&mut self) {
+        while self.tell("held") == 0 {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+
     fn line(&mut self) -> String {
         let mut line = String::new();
         self.lines.read_line(&mut line).unwrap();
