@@ -96,6 +96,16 @@ mod tests {
         future.poll(&mut Context::from_waker(Waker::noop()))
     }
 
+    /// The thread ends the look only after it told what it found.
+    async fn end_of<T>(looks: &Looks<T>) {
+        let ended = async {
+            while lock(&looks.0).is_some() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), ended).await.expect("it ends");
+    }
+
     #[tokio::test]
     async fn while_a_look_hangs_no_other_is_started_and_all_get_what_it_finds() {
         let looks = Looks::default();
@@ -119,9 +129,7 @@ mod tests {
         for one in all {
             assert_eq!(one.await.unwrap(), (Duration::ZERO, 1));
         }
-        while lock(&looks.0).is_some() {
-            tokio::task::yield_now().await;
-        }
+        end_of(&looks).await;
         assert_eq!(join(641).await.unwrap(), (Duration::from_secs(641), 2));
     }
 
@@ -143,9 +151,7 @@ mod tests {
                 (RejectionKind::Unavailable, Reason::BackEndFailed)
             );
         }
-        while lock(&looks.0).is_some() {
-            tokio::task::yield_now().await;
-        }
+        end_of(&looks).await;
         assert_eq!(looks.join(NOW, || 3).await.unwrap(), (NOW, 3));
     }
 }
