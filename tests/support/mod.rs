@@ -17,6 +17,7 @@ pub mod chromium;
 pub mod example;
 pub mod folder;
 pub mod htpasswd;
+pub mod hung;
 #[cfg(feature = "tracing")]
 pub mod log;
 pub mod mint;
