@@ -21,6 +21,7 @@ use super::{FailureKey, Quota, waiting::Wake};
 /// let guess = guess.against(FailureKey::of_user(address, "alice"), seldom);
 /// assert_eq!(guess.counters().count(), 2);
 /// ```
+#[derive(Clone)]
 #[must_use]
 pub struct Guess {
     id: u128,

@@ -133,7 +133,7 @@ impl Drop for Place<'_> {
 }
 
 /// Wakes those that wait for a guess, when it is dropped.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in super::super) struct Wake {
     lines: Arc<Lines>,
     keys: [Option<FailureKey>; 2],
