@@ -350,7 +350,12 @@ async fn a_sign_in_form_uses_it_without_http() {
 fn debug_shows_no_address_and_no_user() {
     let (throttle, _hand) = throttle();
     let site = site();
-    let shown =
-        format!("{throttle:?} {:?} {:?}", site.hand, FailureKey::of_user(HERE.parse().unwrap(), "alice"));
+    let here: IpAddr = HERE.parse().unwrap();
+    let guess = Guess::new(FailureKey::of_address(here), Quota::new(1, Duration::ZERO))
+        .against(FailureKey::of_user(here, "alice"), Quota::new(1, Duration::ZERO));
+    let attempt = support::now(throttle.attempt(here, Some("alice"))).unwrap();
+    let shown = format!("{throttle:?} {:?} {guess:?} {attempt:?}", site.hand);
     assert!(!shown.contains("203") && !shown.contains("alice"), "{shown}");
+    let busy = format!("{:?}", Hold::Busy(guess.address().0));
+    assert_eq!(busy, "Busy(FailureKey(..))");
 }

@@ -164,7 +164,7 @@ async fn the_sixty_fifth_who_waits_for_one_key_is_503() {
     throttle.attempt(HERE, Some("bob")).await.unwrap().undecided();
     throttle.attempt([203, 0, 113, 8].into(), Some("alice")).await.unwrap().undecided();
     // A place that is left is free.
-    all.remove(30);
+    drop(all.remove(30));
     all.extend(waiting(&throttle, 1));
     is_overloaded(throttle.attempt(HERE, Some("alice")).await);
     first.undecided();
@@ -196,6 +196,24 @@ async fn who_is_first_in_line_and_leaves_lets_the_next_ask() {
     drop(all);
     first.undecided();
     next.await.unwrap().undecided();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waited_for_a_user_and_now_has_to_for_the_address_is_woken_by_that() {
+    let (throttle, _hand) = throttle(1);
+    let throttle = throttle.by_address(Quota::new(2, HOUR));
+    let hold = |user| support::now(throttle.attempt(HERE, Some(user))).unwrap();
+    let (started, alice, bob) = (Instant::now(), hold("alice"), hold("bob"));
+    bob.undecided();
+    let mut all = waiting(&throttle, 1);
+    let bob = hold("bob");
+    alice.undecided();
+    let carol = hold("carol");
+    assert!(poll(all[0].as_mut()).is_pending());
+    bob.undecided();
+    all.remove(0).await.unwrap().undecided();
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    carol.undecided();
 }
 
 // ===== what is held, and for how long =====

@@ -1,4 +1,5 @@
 use std::{
+    cmp::Ordering,
     fmt,
     hash::{BuildHasher as _, RandomState},
     sync::{Mutex, MutexGuard},
@@ -99,14 +100,16 @@ impl MemoryFailures {
         };
         let (tag, second) = self.find(&key);
         // Always in the order of the table: two guesses never wait for each other.
-        let sets = if first == second {
-            [Some(lock(&self.sets[first])), None]
-        } else if first < second {
-            let first = lock(&self.sets[first]);
-            [Some(first), Some(lock(&self.sets[second]))]
-        } else {
-            let second = lock(&self.sets[second]);
-            [Some(lock(&self.sets[first])), Some(second)]
+        let sets = match first.cmp(&second) {
+            Ordering::Equal => [Some(lock(&self.sets[first])), None],
+            Ordering::Less => {
+                let first = lock(&self.sets[first]);
+                [Some(first), Some(lock(&self.sets[second]))]
+            }
+            Ordering::Greater => {
+                let second = lock(&self.sets[second]);
+                [Some(lock(&self.sets[first])), Some(second)]
+            }
         };
         let of_user = Counter { key, quota, tag, set: usize::from(first != second) };
         Locked { sets, counters: [Some(of_address), Some(of_user)] }

@@ -1,4 +1,5 @@
-//! A brake on guessing, for every scheme: failures are counted by where they come from, before anything is validated.
+//! A brake on guessing, for every scheme: failures are counted by where they come from, and every guess
+//! is held against the quota before it is validated.
 
 use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 

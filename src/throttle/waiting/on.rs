@@ -70,10 +70,10 @@ pub(in super::super) async fn hold<S: FailureStore>(
     let give_up_at = Instant::now() + LONGEST;
     let left = || give_up_at.saturating_duration_since(Instant::now());
     loop {
-        let place = Place::join(lines, key).ok_or_else(overloaded)?;
+        let place = Place::join(lines, key).ok_or_else(|| overloaded("too many wait already"))?;
         let turn = timer::timeout(left(), place.line.turn.acquire())?.await;
         // Held until this one is through, or gives up.
-        let _turn = turn.map_err(|_| overloaded())?;
+        let _turn = turn.map_err(|_| overloaded(TOO_LONG))?;
         loop {
             // Also at first: what was settled before this one joined woke nobody.
             match store.hold(guess).await? {
@@ -81,7 +81,7 @@ pub(in super::super) async fn hold<S: FailureStore>(
                     key = other;
                     break;
                 }
-                Hold::Busy(_) if left().is_zero() => return Err(overloaded()),
+                Hold::Busy(_) if left().is_zero() => return Err(overloaded(TOO_LONG)),
                 // Whether it was woken or not, it asks.
                 Hold::Busy(_) => {
                     let _ = timer::timeout(POLL.min(left()), place.line.settled.notified())?.await;
@@ -93,9 +93,13 @@ pub(in super::super) async fn hold<S: FailureStore>(
     }
 }
 
-fn overloaded() -> Rejection {
-    let rejection = Rejection::unavailable().with_reason(Reason::Overloaded);
-    rejection.with_retry_after(Duration::from_secs(1))
+const TOO_LONG: &str = "it waited too long";
+
+fn overloaded(why: &str) -> Rejection {
+    Rejection::unavailable()
+        .with_reason(Reason::Overloaded)
+        .with_retry_after(Duration::from_secs(1))
+        .because(format!("other guesses from this address are not decided yet: {why}"))
 }
 
 /// A place in a line, until it is dropped.
