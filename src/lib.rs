@@ -90,7 +90,7 @@ pub mod store;
 #[cfg(any(feature = "jwt", feature = "passwords"))]
 mod tally;
 pub mod throttle;
-#[cfg(any(feature = "jwt", feature = "passwords", feature = "redis"))]
+#[cfg(feature = "tokio")]
 mod timer;
 mod trace;
 pub mod validator;

@@ -73,6 +73,22 @@ fn the_layer_keeps_its_budget() {
         assert!(accepted <= 8, "a session in memory: {accepted}");
     }
 
+    {
+        use tower_authn::{
+            Scheme as _,
+            scheme::{Basic, ClientAddr, UserPassword},
+            throttle::Throttle,
+        };
+        let right = [("authorization", &*basic("alice", PASSWORD))];
+        let here = ClientAddr::new().peer_from(|_| Some([203, 0, 113, 7].into()));
+        let by_user = || Basic::new("r").validated_by(users());
+        let throttled =
+            by_user().throttled(Throttle::default().address_from(here)).by_user(UserPassword::user);
+        let (without, with) = (calls(by_user(), &right), calls(throttled, &right));
+        println!("Basic {without}, throttled {with}");
+        assert!(with <= without + 1, "the user's name is kept, and nothing else: {without} {with}");
+    }
+
     let accepted = calls(by_bearer(), &[("authorization", &token)]);
     let refused = calls(by_bearer().or(by_basic()), &[]);
     let refused_by_one = calls(by_bearer(), &[]);

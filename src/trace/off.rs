@@ -28,3 +28,6 @@ pub(crate) fn users_read<P: ?Sized>(_: &P, _: usize) {}
 
 #[cfg(feature = "passwords")]
 pub(crate) fn users_not_read<E>(_: &E) {}
+
+#[cfg(feature = "redis")]
+pub(crate) fn failure_lost(_: &Rejection, _: u64) {}

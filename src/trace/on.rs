@@ -151,3 +151,15 @@ pub(crate) fn users_read(path: &std::path::Path, users: usize) {
 pub(crate) fn users_not_read(error: &crate::validator::passwords::HtpasswdError) {
     tracing::warn!(target: "tower_authn", "users not read, those of before stay: {error}");
 }
+
+/// Failures that were not counted, since their store could not write them down; at warn, one in a while.
+#[cfg(feature = "redis")]
+pub(crate) fn failure_lost(rejection: &Rejection, left_out: u64) {
+    let left_out = Some(left_out).filter(|left_out| *left_out > 0);
+    tracing::event!(
+        target: "tower_authn",
+        Level::WARN,
+        { authn.left_out = left_out },
+        "a failed sign-in was not counted: {rejection}"
+    );
+}
