@@ -145,6 +145,21 @@ async fn readiness_is_the_inner_service_s() {
     assert!(Service::<Request<Upload>>::poll_ready(&mut drain, &mut cx).is_pending());
 }
 
+/// axum's routes take the body as it is, and tonic's as whatever its own body is made from.
+#[test]
+fn it_fits_around_routers() {
+    fn is_service<S: Service<Request<axum::body::Body>> + Clone + Send + Sync + 'static>(_: S)
+    where
+        S::Future: Send,
+    {
+    }
+    is_service(DrainLayer::new().layer(axum::Router::<()>::new()));
+    let tonic = service_fn(async |request: Request<RequestBody<axum::body::Body>>| {
+        Ok::<_, Infallible>(request.map(tonic::body::Body::new))
+    });
+    is_service(DrainLayer::new().layer(tonic));
+}
+
 struct Busy;
 
 impl Service<Request<Body>> for Busy {
@@ -309,7 +324,9 @@ async fn it_ends_at_so_many_bytes() {
     for (sent, read) in [(&[4, 6][..], 2), (&[4, 6, 1, 1], 3), (&[11, 1], 1)] {
         let layer = DrainLayer::new().max_len(10);
         let (client, upload) = Client::new();
-        sent.iter().for_each(|bytes| client.sends(*bytes));
+        for bytes in sent {
+            client.sends(*bytes);
+        }
         refuse(&layer, upload).await;
         settle().await;
         let is_within = sent.iter().sum::<usize>() <= 10;

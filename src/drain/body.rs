@@ -99,7 +99,7 @@ impl<B: Body> Body for RequestBody<B> {
     fn is_end_stream(&self) -> bool {
         match &self.inner {
             Inner::Plain { body } => body.is_end_stream(),
-            Inner::Watched { watched } => watched.body.as_ref().is_none_or(|body| body.is_end_stream()),
+            Inner::Watched { watched } => watched.body.as_ref().is_none_or(Body::is_end_stream),
         }
     }
 
@@ -107,7 +107,7 @@ impl<B: Body> Body for RequestBody<B> {
         match &self.inner {
             Inner::Plain { body } => body.size_hint(),
             Inner::Watched { watched } => {
-                watched.body.as_ref().map_or_else(SizeHint::default, |body| body.size_hint())
+                watched.body.as_ref().map_or_else(SizeHint::default, Body::size_hint)
             }
         }
     }

@@ -59,7 +59,7 @@ use super::Drain;
 /// Whoever sends requests that are refused can make the server read, over all connections, as many bytes as the bounds
 /// multiply to: 4 GiB every 2 seconds at most, by default, if the network carries that much. Memory is not
 /// used up, since what was read is dropped at once, but a connection is held up to 2 seconds longer.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct DrainLayer(Arc<Bounds>);
 
@@ -153,12 +153,6 @@ impl<S> Layer<S> for DrainLayer {
     }
 }
 
-impl fmt::Debug for DrainLayer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("DrainLayer").field(&self.0).finish()
-    }
-}
-
 // ===== impl Bounds =====
 
 impl Bounds {
@@ -174,6 +168,6 @@ impl fmt::Debug for Bounds {
             .field("timeout", &self.timeout)
             .field("at_most", &self.at_most)
             .field("under_way", &self.under_way())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
