@@ -47,6 +47,17 @@ fn extracts(authenticator: &impl Authenticator, headers: &[(&str, &str)]) -> usi
     )
 }
 
+/// What the layer that drains takes to hand a body on.
+#[cfg(feature = "drain")]
+fn drained(body: &'static str) -> usize {
+    use tower_authn::drain::{DrainLayer, RequestBody};
+
+    let mut service = DrainLayer::new().layer(service_fn(|request: Request<RequestBody<Body>>| {
+        std::future::ready(Ok::<_, Infallible>(request))
+    }));
+    allocations(|| Request::new(Body::from(body)), |request| std::mem::forget(now(service.call(request))))
+}
+
 #[test]
 fn the_layer_keeps_its_budget() {
     let token = bearer();
@@ -87,6 +98,13 @@ fn the_layer_keeps_its_budget() {
         let (without, with) = (calls(by_user(), &right), calls(throttled, &right));
         println!("Basic {without}, throttled {with}");
         assert!(with <= without + 1, "the user's name is kept, and nothing else: {without} {with}");
+    }
+
+    #[cfg(feature = "drain")]
+    {
+        assert_eq!(drained(""), 0, "no body to drain");
+        let with_a_body = drained("a body");
+        assert!(with_a_body <= 2, "a body to drain: {with_a_body}");
     }
 
     let accepted = calls(by_bearer(), &[("authorization", &token)]);

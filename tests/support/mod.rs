@@ -33,6 +33,8 @@ pub mod session;
 #[cfg(feature = "passwords")]
 pub mod sign_in;
 pub mod site;
+#[cfg(feature = "drain")]
+pub mod upload;
 pub mod vectors;
 
 /// Says that a test is skipped for lack of something; with `CI` set, that is a failure.
