@@ -5,7 +5,7 @@ use std::{net::IpAddr, num::NonZeroU16};
 use http::{Uri, uri::Authority};
 use serde::Deserialize;
 
-use crate::validator::jwt::Mistake;
+use crate::validator::jwt::{Mistake, json::is_object};
 
 /// What is configured: a URL, or an issuer whose metadata names one.
 #[derive(Clone, Debug)]
@@ -87,8 +87,8 @@ struct Metadata {
 
 /// Reads the key set's URL out of a metadata document; one about another issuer is worth nothing (RFC 8414 §3.3).
 pub(crate) fn jwks_uri(document: &[u8], issuer: &str, allows_http: bool) -> Result<Uri, String> {
-    let metadata: Metadata = serde_json::from_slice(document)
-        .map_err(|_| "no metadata with `issuer` and `jwks_uri`".to_owned())?;
+    let metadata = if is_object(document) { serde_json::from_slice(document).ok() } else { None };
+    let metadata: Metadata = metadata.ok_or("no metadata with `issuer` and `jwks_uri`")?;
     if metadata.issuer != issuer {
         return Err(format!("the metadata is that of {:?}", metadata.issuer));
     }
@@ -185,6 +185,7 @@ mod tests {
             &good.replace("idp", "evil"),
             &good.replace("https://keys", "http://keys"),
             &good.replace("jwks_uri", "other"),
+            r#"["https://idp.example","https://keys.example/k"]"#,
             "[]",
             "",
         ] {
