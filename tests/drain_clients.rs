@@ -18,14 +18,14 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
 };
-use tower_authn::{AuthenticateLayer, Authenticator, drain::DrainLayer};
+use tower_authn::{AuthenticateLayer, Authenticator, drain::DrainLayer, respond::Negotiate};
 
 /// Nothing that should happen takes as long, however busy the machine is.
 const LONG: Duration = Duration::from_secs(60);
 
 /// The layer of a service that speaks gRPC-Web.
-fn grpc_web() -> AuthenticateLayer<impl Authenticator<Identity = &'static str>> {
-    AuthenticateLayer::new(by_bearer())
+fn grpc_web() -> AuthenticateLayer<impl Authenticator<Identity = &'static str>, Negotiate> {
+    AuthenticateLayer::new(by_bearer()).for_grpc_web().respond_with(Negotiate)
 }
 
 /// Serves what takes a body, behind the authentication and the drain.

@@ -16,8 +16,8 @@ pub use text::{RequestHead, RequestHeadError};
 use redact::Redactor;
 
 use crate::{
-    Asked, AuthenticateLayer, Authenticator, Finding, Granted, Rejection, RejectionKind,
-    authenticator::validated, inspect::Extraction, observe::Outcome, rehearsal::Rehearsal,
+    AuthenticateLayer, Authenticator, Finding, Granted, Rejection, RejectionKind, authenticator::validated,
+    inspect::Extraction, observe::Outcome, rehearsal::Rehearsal,
 };
 
 /// What a layer would do with a request, and why: what [`AuthenticateLayer::explain`] returns, for developers and operators.
@@ -137,7 +137,7 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     /// for it. A token that was verified is remembered, a key set may be fetched, and a validator of the app's own does whatever it
     /// does. No decision is told of, counted or logged. Offer it to operators only: whoever may ask could try out passwords.
     pub async fn explain(&self, head: &Parts) -> Explanation {
-        let asked = Asked::of(head);
+        let asked = self.asked(head);
         let mut head = head.clone();
         let mut steps = Vec::new();
         self.authenticator().each_part(&mut |part| {
