@@ -3,25 +3,19 @@
 //!
 //! Logs go to standard error. With `DEBUG_AUTH=1`, `/debug/auth` explains requests, to this machine only.
 
+#[path = "support/debug.rs"]
+mod debug;
 mod support;
 
 use std::net::SocketAddr;
 
-use axum::{
-    Router,
-    extract::ConnectInfo,
-    http::{HeaderMap, HeaderName},
-    response::{Html, IntoResponse as _, Response},
-    routing::get,
-};
+use axum::{Router, extract::ConnectInfo, http::HeaderName, routing::get};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tower_authn::{
     AuthenticateLayer, Authenticated, Authenticator, Scheme, Tokens, Users,
-    explain::RequestHead,
     observe::Correlation,
     scheme::{Basic, Bearer, ClientAddr, UserPassword},
     throttle::Throttle,
-    validator::{IpAllowlist, IpAllowlistLayer, Networks},
 };
 
 #[tokio::main]
@@ -53,11 +47,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route_layer(layer.clone())
         .route("/metrics", get(metrics)) // let only the scraper reach it
         .route("/", get("Everybody may read this.\n"));
-    if std::env::var("DEBUG_AUTH").is_ok_and(|on| on == "1") {
-        app = app.merge(debug(layer));
-    }
-
     let (listener, url) = support::listen().await?;
+    if std::env::var("DEBUG_AUTH").is_ok_and(|on| on == "1") {
+        app = app.merge(debug::router(layer, peer(), listener.local_addr()?.ip()));
+    }
     println!(
         "
 curl -i {url}/whoami                          # 401: find its id in the log
@@ -82,29 +75,4 @@ fn peer() -> ClientAddr {
     ClientAddr::new().peer_from(|extensions| {
         extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip())
     })
-}
-
-/// The page for developers. Whoever reaches this port through a proxy on this machine comes from it, too: with one in front,
-/// say by `ClientAddr::behind` that it is trusted.
-fn debug(layer: AuthenticateLayer<impl Authenticator>) -> Router {
-    let explain =
-        async move |ConnectInfo(peer): ConnectInfo<SocketAddr>, headers: HeaderMap, body: String| {
-            let text = body.strip_prefix("head=").unwrap_or(&body); // of the form
-            let explanation = match text.parse::<RequestHead>() {
-                Ok(head) => layer.explain(&head.from_peer(peer.ip()).into_parts()).await.to_string(),
-                Err(error) => error.to_string(),
-            };
-            let wants_page =
-                headers.get("accept").is_some_and(|accept| accept.as_bytes().starts_with(b"text/html"));
-            if wants_page { page(&explanation) } else { explanation.into_response() }
-        };
-    let only_here = IpAllowlistLayer::new(peer(), IpAllowlist::new(Networks::loopback()).concealed());
-    Router::new().route("/debug/auth", get(async || page("")).post(explain)).route_layer(only_here)
-}
-
-fn page(explanation: &str) -> Response {
-    let escaped = explanation.replace('&', "&amp;").replace('<', "&lt;");
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'";
-    let html = include_str!("support/debug.html").replace("{explanation}", &escaped);
-    ([("content-security-policy", policy), ("cache-control", "no-store")], Html(html)).into_response()
 }

@@ -75,9 +75,17 @@ pub struct ChallengeBuilder {
     error: Option<ChallengeError>,
 }
 
+/// The most parameters of one challenge: each is held against all before it. Registered schemes have about ten.
+const MAX_PARAMS: usize = 32;
+
 impl ChallengeBuilder {
-    /// Adds a parameter, quoted. The name occurs once; the value is printable ASCII.
+    /// Adds a parameter, quoted. The name occurs once; the value is printable ASCII. A challenge has at
+    /// most 32 parameters.
     pub fn param(mut self, name: &str, value: &str) -> Self {
+        if self.names.len() == MAX_PARAMS {
+            self.fail(ChallengeError::TooManyParams);
+            return self;
+        }
         if !is_token(name) {
             self.fail(ChallengeError::BadName(name.to_owned()));
         } else if self.names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
@@ -115,9 +123,9 @@ impl ChallengeBuilder {
     ///
     /// # Errors
     ///
-    /// A scheme or parameter name that is no token, a name that occurs twice, a value with control characters or
-    /// characters outside ASCII, or an `error`, `error_description`, `error_uri` or `scope` with `"` or `\`
-    /// (RFC 6750 §3).
+    /// A scheme or parameter name that is no token, a name that occurs twice, more than 32 parameters, a value
+    /// with control characters or characters outside ASCII, or an `error`, `error_description`, `error_uri` or
+    /// `scope` with `"` or `\` (RFC 6750 §3).
     pub fn build(self) -> Result<Challenge, ChallengeError> {
         let precedence = Precedence::of(&self.text[..self.scheme_len], &self.names);
         match self.error {
@@ -143,6 +151,8 @@ pub enum ChallengeError {
     BadName(String),
     /// The parameter occurs twice.
     RepeatedName(String),
+    /// There are more than 32 parameters.
+    TooManyParams,
     /// The parameter's value holds a character that may not stand there.
     BadValue(String),
 }
@@ -153,6 +163,7 @@ impl fmt::Display for ChallengeError {
             Self::BadScheme => f.write_str("the scheme of a challenge must be a token"),
             Self::BadName(name) => write!(f, "the parameter name {name:?} is not a token"),
             Self::RepeatedName(name) => write!(f, "the parameter {name} occurs twice"),
+            Self::TooManyParams => write!(f, "a challenge has at most {MAX_PARAMS} parameters"),
             Self::BadValue(name) => {
                 write!(f, "the value of {name} holds a character that may not stand there")
             }

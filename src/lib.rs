@@ -48,7 +48,7 @@
 //! | [`authenticator`] | both together, and what combines them: [`or`](Authenticator::or), [`and`](Authenticator::and), [`optional`](Authenticator::optional), [`map`](Authenticator::map), [`and_then`](Authenticator::and_then), [`require`](Authenticator::require), [`boxed`](Authenticator::boxed), [`AnyOf`] |
 //! | [`store`](store/index.html) | where sessions are kept (feature `session`): in memory, in Redis (feature `redis`) |
 //! | [`throttle`] | a brake on guessing, for every scheme: [`throttled`](Authenticator::throttled) |
-//! | layers | [`AuthenticateLayer`] for every scheme, [`RequireLayer`] for inner routes |
+//! | layers | [`AuthenticateLayer`] for every scheme, [`RequireLayer`] for inner routes; [`DrainLayer`](drain/index.html) around both, for clients that are still sending (feature `drain`) |
 //! | in a handler | [`Authenticated`], in axum an extractor, also as an `Option` |
 //! | turned away | [`Rejection`] with its [`RejectionKind`] for the client, and its [`Finding`]s, [`Reason`]s and causes for the operator; [`PassedOver`] on accepted requests |
 //! | what is asked for | [`Challenge`], [`Realm`], [`Demand`] |
@@ -66,6 +66,8 @@ mod cache_control;
 mod challenge;
 mod clock;
 mod details;
+#[cfg(feature = "drain")]
+pub mod drain;
 mod draw;
 pub mod explain;
 mod finding;
@@ -88,7 +90,7 @@ pub mod store;
 #[cfg(any(feature = "jwt", feature = "passwords"))]
 mod tally;
 pub mod throttle;
-#[cfg(any(feature = "jwt", feature = "passwords", feature = "redis"))]
+#[cfg(feature = "tokio")]
 mod timer;
 pub mod validator;
 mod visit;

@@ -1,7 +1,6 @@
 //! Time limits. tokio panics where its runtime has no timers, or where there is none; here that is a rejection.
 
 use std::{
-    future::ready,
     panic::{AssertUnwindSafe, catch_unwind},
     time::Duration,
 };
@@ -27,8 +26,9 @@ pub(crate) fn timeout<F: Future>(limit: Duration, future: F) -> Result<Timeout<F
 /// # Errors
 ///
 /// There is none, or it has no timers: 500.
+#[cfg(any(feature = "jwt", feature = "passwords", feature = "redis"))]
 pub(crate) fn runtime() -> Result<Handle, Rejection> {
-    drop(timeout(Duration::ZERO, ready(()))?);
+    drop(timeout(Duration::ZERO, std::future::ready(()))?);
     Handle::try_current().map_err(|_| missing())
 }
 

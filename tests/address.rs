@@ -121,6 +121,33 @@ fn rule_18_what_is_no_address_on_the_walk_is_refused() {
     );
 }
 
+#[tokio::test]
+async fn rule_18_nobody_has_the_unspecified_address() {
+    let everybody = "0.0.0.0/0, ::/0";
+    let of_everybody = || TrustedProxies::networks(networks(everybody), ForwardedBy::XForwardedFor);
+    for nobody in ["0.0.0.0", "::", "::ffff:0.0.0.0", "0:0:0:0:0:0:0:0"] {
+        let peer = || asked(Some(nobody), &[("x-forwarded-for", "192.0.2.7")]);
+        let hops = TrustedProxies::hops(1, ForwardedBy::XForwardedFor);
+        for client in
+            [ClientAddr::new(), ClientAddr::new().behind(of_everybody()), ClientAddr::new().behind(hops)]
+        {
+            let walk = client.explain(&peer().into_parts().0).unwrap();
+            assert_eq!((walk.client(), walk.end()), (None, WalkEnd::Unspecified), "{nobody}");
+        }
+        let refused = answer(office(IpAllowlist::new(networks(everybody))), peer()).await;
+        assert_eq!((refused.status.as_u16(), refused.challenges()), (403, vec![]), "{nobody}");
+        assert_eq!(refused.extensions.get::<Rejection>().unwrap().reason(), Reason::AddressUnknown);
+        let unspecified = (None, WalkEnd::Unspecified);
+        for line in [nobody.to_owned(), format!("192.0.2.7, {nobody}"), format!("{nobody}, 10.0.0.2")] {
+            assert_eq!(believed(ForwardedBy::XForwardedFor, &[&line]), unspecified, "{line}");
+        }
+        x_forwarded_for(&[nobody, "192.0.2.7"], Some("192.0.2.7"));
+    }
+    for line in ["for=0.0.0.0", "for=\"[::]:80\"", "for=192.0.2.7, for=\"[::ffff:0.0.0.0]\""] {
+        assert_eq!(believed(ForwardedBy::Forwarded, &[line]), (None, WalkEnd::Unspecified), "{line}");
+    }
+}
+
 #[test]
 fn rule_18_forwarded_is_read_as_rfc_7239_has_it() {
     forwarded(&["for=192.0.2.7"], Some("192.0.2.7"));
@@ -232,19 +259,20 @@ fn by_the_rule(peer: &str, lines: &[String]) -> Option<IpAddr> {
     while networks("10.0.0.0/8").contains(address) {
         address = read(elements.pop()?.trim())?.to_canonical();
     }
-    Some(address)
+    Some(address).filter(|address| !address.is_unspecified())
 }
 
 proptest! {
     /// Any peer, any lines: proxies, others, mapped addresses, ports and rubbish, in any order.
     #[test]
     fn x_forwarded_for_is_walked_as_the_rule_says(
-        peer in prop::sample::select(vec!["10.0.0.1", "::ffff:10.0.0.1", "192.0.2.1"]),
+        peer in prop::sample::select(vec!["10.0.0.1", "::ffff:10.0.0.1", "192.0.2.1", "::"]),
         lines in prop::collection::vec(
             prop::collection::vec(
                 prop::sample::select(vec![
                     "10.0.0.2", "10.0.0.3:80", "::ffff:10.0.0.4", "10.0.0.5", "192.0.2.9", " 198.51.100.1 ",
                     "[2001:db8::1]:44", "[2001:db8::1]", "2001:db8::1", "unknown", "", "01.2.3.4", "_x", "\"10.0.0.2\"",
+                    "0.0.0.0", "::ffff:0.0.0.0",
                 ]),
                 1..5,
             )

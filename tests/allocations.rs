@@ -51,6 +51,17 @@ fn extracts(authenticator: &impl Authenticator, headers: &[(&str, &str)]) -> usi
     )
 }
 
+/// What the layer that drains takes to hand a body on.
+#[cfg(feature = "drain")]
+fn drained(body: &'static str) -> usize {
+    use tower_authn::drain::{DrainLayer, RequestBody};
+
+    let mut service = DrainLayer::new().layer(service_fn(|request: Request<RequestBody<Body>>| {
+        std::future::ready(Ok::<_, Infallible>(request))
+    }));
+    allocations(|| Request::new(Body::from(body)), |request| std::mem::forget(now(service.call(request))))
+}
+
 #[test]
 fn the_layer_keeps_its_budget() {
     let token = bearer();
@@ -75,6 +86,29 @@ fn the_layer_keeps_its_budget() {
         let accepted = calls(by_session(), &[("cookie", &cookie)]);
         println!("session {accepted}");
         assert!(accepted <= 8, "a session in memory: {accepted}");
+    }
+
+    {
+        use tower_authn::{
+            Scheme as _,
+            scheme::{Basic, ClientAddr, UserPassword},
+            throttle::Throttle,
+        };
+        let right = [("authorization", &*basic("alice", PASSWORD))];
+        let here = ClientAddr::new().peer_from(|_| Some([203, 0, 113, 7].into()));
+        let by_user = || Basic::new("r").validated_by(users());
+        let throttled =
+            by_user().throttled(Throttle::default().address_from(here)).by_user(UserPassword::user);
+        let (without, with) = (calls(by_user(), &right), calls(throttled, &right));
+        println!("Basic {without}, throttled {with}");
+        assert!(with <= without + 1, "the user's name is kept, and nothing else: {without} {with}");
+    }
+
+    #[cfg(feature = "drain")]
+    {
+        assert_eq!(drained(""), 0, "no body to drain");
+        let with_a_body = drained("a body");
+        assert!(with_a_body <= 2, "a body to drain: {with_a_body}");
     }
 
     let accepted = calls(by_bearer(), &[("authorization", &token)]);

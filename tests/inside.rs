@@ -70,8 +70,8 @@ async fn the_nearest_layer_that_owns_the_scheme_draws() {
     assert_eq!(by_outer.body, "outer: insufficient");
     assert_eq!(by_outer.challenges(), [r#"Bearer error="insufficient_scope", scope="w", realm="r""#]);
     let by_nobody = through(stack(|| Rejection::invalid().found_by("Unknown")), &both_good()).await;
-    assert_eq!(by_nobody.body, "inner: invalid", "else the nearest that has a challenge to offer");
-    assert_eq!(by_nobody.challenges(), [r#"ApiKey realm="r""#]);
+    assert_eq!(by_nobody.body, "outer: invalid", "only the outermost can know that nobody owns it");
+    assert_eq!(by_nobody.challenges(), [r#"Bearer realm="r""#]);
 }
 
 #[tokio::test]
@@ -323,6 +323,27 @@ async fn what_several_layers_passed_over_is_kept_together() {
     let answer = send(stack, request).await;
     assert_eq!(answer.body, "alice");
     assert_eq!(answer.extensions.get::<PassedOver>().unwrap().findings().len(), 2, "one of each layer");
+}
+
+#[tokio::test]
+async fn an_outer_layer_without_a_challenge_leaves_none_of_what_an_inner_one_drafted() {
+    let stack = |rejection| {
+        ServiceBuilder::new()
+            .layer(AuthenticateLayer::new(Renewing).respond_with(drawn_by("outer")))
+            .layer(AuthenticateLayer::new(by_key()).respond_with(drawn_by("inner")))
+            .service(handler(rejection))
+    };
+    // A draft, in case that nobody outside knows the scheme.
+    let inner = AuthenticateLayer::new(by_key()).layer(handler(|| Rejection::invalid().found_by("Session")));
+    let inner = through(inner, &both_good()).await;
+    assert_eq!((inner.status.as_u16(), inner.challenges()), (401, vec![r#"ApiKey realm="r""#]));
+    // The outer layer's own, which it has no challenge for: a 403, and no challenge of the inner layer's on it.
+    let answer = through(stack(|| Rejection::invalid().found_by("Session")), &both_good()).await;
+    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (403, "outer: invalid"));
+    assert_eq!(answer.challenges(), [""; 0]);
+    // Nobody's: the draft stands.
+    let answer = through(stack(|| Rejection::invalid().found_by("Unknown")), &both_good()).await;
+    assert_eq!((answer.status.as_u16(), answer.challenges()), (401, vec![r#"ApiKey realm="r""#]));
 }
 
 #[tokio::test]

@@ -413,6 +413,10 @@ fn each_mistake_is_found() {
             Mistake::Insecure { issuer: issuer(), url: "http://127.0.0.1/keys".into() },
         ),
         (builder().jwks_uri("/keys", client), Mistake::Url { issuer: issuer(), url: "/keys".into() }),
+        (
+            builder().jwks_uri("https://idp.example:84x3/keys", client),
+            Mistake::Url { issuer: issuer(), url: "https://idp.example:84x3/keys".into() },
+        ),
         (secret().leeway(std::time::Duration::from_secs(301)), Mistake::LongLeeway),
         (secret().max_len(0), Mistake::NothingFits { setting: "max_len" }),
         (

@@ -144,6 +144,66 @@ async fn rule_14_a_new_key_is_found_at_once() {
     assert_eq!(provider.asked(), 2);
 }
 
+/// Validates one token 500 times at once; returns how many were accepted, and why the first of the others was not.
+async fn five_hundred(jwt: &Jwt, token: &str) -> (usize, Option<(RejectionKind, Reason)>) {
+    let all = (0..500).map(|_| {
+        let (jwt, token) = (jwt.clone(), token.to_owned());
+        tokio::spawn(async move { verdict(&jwt, &token).await })
+    });
+    let mut refused = Vec::new();
+    for one in all.collect::<Vec<_>>() {
+        refused.extend(one.await.unwrap().err());
+    }
+    (500 - refused.len(), refused.pop())
+}
+
+async fn simultaneous_requests_with_a_new_key() {
+    let (jwt, provider, old, _hand) = set_up();
+    assert_eq!(verdict(&jwt, &old.token()).await, Ok(()));
+    let new = Signer::new("two");
+    provider.publishes(&[&old, &new]);
+    assert_eq!(five_hundred(&jwt, &new.token()).await, (500, None));
+    assert_eq!((provider.asked(), provider.state().most_in_flight), (2, 1));
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn rule_14_simultaneous_requests_with_a_new_key_all_wait_for_the_one_fetch() {
+    simultaneous_requests_with_a_new_key().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn rule_14_so_they_do_where_threads_run_beside_each_other() {
+    simultaneous_requests_with_a_new_key().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_14_an_unknown_key_waits_for_the_fetch_under_way_and_asks_for_no_other() {
+    let (jwt, provider, old, hand) = set_up();
+    assert_eq!(verdict(&jwt, &old.token()).await, Ok(()));
+    provider.state().delay = Duration::from_secs(2);
+    hand.advance(Duration::from_secs(241)).await;
+    assert_eq!((provider.asked(), provider.state().in_flight), (2, 1));
+    assert_eq!(verdict(&jwt, &Signer::new("other").token()).await, UNKNOWN);
+    hand.advance(Duration::from_secs(10)).await;
+    assert_eq!(provider.asked(), 2);
+}
+
+#[test]
+fn rule_14_a_task_that_was_just_started_counts_as_a_fetch_under_way() {
+    let (jwt, provider, old, _hand) = set_up();
+    let new = Signer::new("two");
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime().block_on(async {
+        assert_eq!(verdict(&jwt, &old.token()).await, Ok(()));
+        // From now on nobody may ask for a key by its name for a while.
+        assert_eq!(verdict(&jwt, &new.token()).await, UNKNOWN);
+    });
+    provider.publishes(&[&old, &new]);
+    // The task ended with its runtime; the next one starts another, which fetches at once.
+    runtime().block_on(async { assert_eq!(five_hundred(&jwt, &new.token()).await, (500, None)) });
+    assert_eq!((provider.asked(), provider.state().most_in_flight), (3, 1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn rule_14_forged_names_cost_one_fetch_in_thirty_seconds() {
     let (jwt, provider, signer, hand) = set_up();

@@ -185,39 +185,3 @@ fn hash_permits_have_gauges() {
     has(&lines, r#"tower_authn_hash_permits_used{scheme="Basic",realm="r"} 0"#);
     has(&lines, r#"tower_authn_hashes_total{scheme="Basic",realm="r"} 1"#);
 }
-
-#[test]
-fn a_recorder_without_a_size_is_one_too() {
-    // In a process of its own, since a global recorder stays.
-    if std::env::var_os("WITHOUT_SIZE").is_none() {
-        let again = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "a_recorder_without_a_size_is_one_too"])
-            .env("WITHOUT_SIZE", "1")
-            .status();
-        return assert!(again.unwrap().success());
-    }
-    metrics::set_global_recorder(Unsized).unwrap();
-    support::now(ask(bearer_that(Rejection::invalid), &[("authorization", "Bearer x")]));
-    assert!(COUNTERS.load(std::sync::atomic::Ordering::SeqCst) > 0);
-}
-
-static COUNTERS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
-
-struct Unsized;
-
-impl metrics::Recorder for Unsized {
-    fn describe_counter(&self, _: metrics::KeyName, _: Option<metrics::Unit>, _: metrics::SharedString) {}
-    fn describe_gauge(&self, _: metrics::KeyName, _: Option<metrics::Unit>, _: metrics::SharedString) {}
-    fn describe_histogram(&self, _: metrics::KeyName, _: Option<metrics::Unit>, _: metrics::SharedString) {}
-
-    fn register_counter(&self, _: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Counter {
-        COUNTERS.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        metrics::Counter::noop()
-    }
-    fn register_gauge(&self, _: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Gauge {
-        metrics::Gauge::noop()
-    }
-    fn register_histogram(&self, _: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Histogram {
-        metrics::Histogram::noop()
-    }
-}

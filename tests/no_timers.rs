@@ -1,5 +1,5 @@
 //! In a tokio runtime without timers, and in none at all, the client gets an answer, and the operator is told what to do.
-#![cfg(any(feature = "passwords", feature = "redis", all(feature = "jwt-aws-lc", feature = "testing")))]
+#![cfg(feature = "tokio")]
 
 mod support;
 
@@ -30,6 +30,29 @@ fn says_what_to_call(rejection: &Rejection) {
     assert_eq!(rejection.kind(), RejectionKind::Misconfigured);
     let cause = rejection.findings()[0].cause().unwrap().to_string();
     assert!(cause.contains("`enable_time()` or `enable_all()`"), "{cause}");
+}
+
+#[test]
+fn of_a_guess_that_has_to_wait() {
+    use support::secrets::{PASSWORD, basic, by_basic};
+    use tower_authn::{
+        scheme::ClientAddr,
+        throttle::{Quota, Throttle},
+    };
+
+    let here = std::net::IpAddr::from([203, 0, 113, 7]);
+    let once = Quota::new(1, std::time::Duration::from_secs(60));
+    let throttle = Throttle::default()
+        .address_from(ClientAddr::new().peer_from(|_| Some([203, 0, 113, 7].into())))
+        .by_user(once);
+    let throttled = || by_basic().throttled(throttle.clone()).by_user(|_| "alice");
+    let right = basic("alice", PASSWORD);
+    let first = now(throttle.attempt(here, Some("alice"))).unwrap();
+    is_misconfigured(throttled(), ("authorization", &right));
+    // Nothing else needs a timer.
+    first.undecided();
+    let layer = AuthenticateLayer::new(throttled());
+    assert_eq!(now(ask_layer(layer, &[("authorization", &right)])).status, 200);
 }
 
 #[cfg(feature = "passwords")]

@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::io::{Read as _, Write as _};
+
 use support::{
     chromium::{Browser, Prompt},
     example::{Example, curl},
@@ -76,6 +78,56 @@ fn curl_explains_what_curl_sent() {
     assert!(!tree.contains("wr0ng-secret"));
     let (_, error) = curl(&["--data-binary", "nonsense", &debug]).unwrap();
     assert!(error.starts_with("line 1 is no request line"), "{error}");
+}
+
+#[test]
+fn the_debug_page_is_answered_by_its_own_name_and_to_its_own_form_only() {
+    let example = start("1");
+    let debug = format!("{}/debug/auth", example.url);
+    let own = example.url.strip_prefix("http://").unwrap();
+    let port = own.rsplit(':').next().unwrap();
+    let status = |arguments: &[&str]| -> Option<String> {
+        let (head, body) = curl(&[arguments, &["--data-binary", "GET / HTTP/1.1", &debug]].concat())?;
+        let status = head.split(' ').nth(1).unwrap().to_owned();
+        assert_eq!(status == "200", body.contains("answer: 401"), "{body}");
+        Some(status)
+    };
+    if status(&[]).is_none() {
+        return;
+    }
+    let header = |name: &str, value: &str| status(&["-H", &format!("{name}: {value}")]).unwrap();
+    for host in [own, &format!("localhost:{port}"), "LocalHost", &format!("[::1]:{port}"), "127.9.9.9:1"] {
+        assert_eq!(header("Host", host), "200", "{host}");
+    }
+    for host in [
+        "evil.example",
+        &format!("evil.example:{port}"),
+        &format!("localhost.evil.example:{port}"),
+        "127.0.0.1.evil.example",
+        "evil@localhost",
+        "192.0.2.7",
+        "0.0.0.0",
+        "localhost, evil.example",
+    ] {
+        assert_eq!(header("Host", host), "403", "{host}");
+    }
+    assert_eq!(header("Origin", &example.url), "200");
+    for origin in
+        ["null", "http://evil.example", &format!("https://{own}"), &format!("http://localhost:{port}"), ""]
+    {
+        assert_eq!(header("Origin", origin), if origin.is_empty() { "200" } else { "403" }, "{origin}");
+    }
+    // Neither is the page itself, nor anything said to who has no name or two.
+    let (head, body) = curl(&["-H", "Host: evil.example", &debug]).unwrap();
+    assert!(head.starts_with("HTTP/1.1 403") && !body.contains("<form"), "{head}{body}");
+    for hosts in ["", "Host: localhost\r\nHost: evil.example\r\n", "Host: localhost\r\nHost: localhost\r\n"] {
+        let mut stream = std::net::TcpStream::connect(own).unwrap();
+        let request = format!("GET /debug/auth HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 4") && !answer.contains("<form"), "{hosts:?}: {answer}");
+    }
 }
 
 #[test]

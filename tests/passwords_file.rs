@@ -3,8 +3,9 @@
 
 use std::{
     fs,
-    os::unix::fs::symlink,
+    os::unix::{fs::symlink, net::UnixListener},
     path::Path,
+    process::Command,
     time::{Duration, SystemTime},
 };
 
@@ -172,6 +173,75 @@ fn all_problems_of_a_file_are_reported_with_their_lines_and_nothing_of_them() {
         assert!(text.contains(part), "{text}");
     }
     assert!(!text.contains("hunter2") && !format!("{error:?}").contains("hunter2"));
+}
+
+fn make_fifo(path: &Path) {
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+#[test]
+fn only_regular_files_are_opened() {
+    let folder = Folder::new("regular");
+    let (fifo, socket, link) = (folder.path("fifo"), folder.path("socket"), folder.path("link"));
+    make_fifo(&fifo);
+    let _listener = UnixListener::bind(&socket).unwrap();
+    symlink(&fifo, &link).unwrap();
+    for (path, kind) in [
+        (fifo.as_path(), "a FIFO"),
+        (&link, "a FIFO"),
+        (&socket, "a socket"),
+        (Path::new("/dev/zero"), "a device"),
+        (folder.root(), "a directory"),
+    ] {
+        let error = Passwords::from_file(path).unwrap_err();
+        assert!(error.is_no_regular_file() && error.problems().is_empty(), "{error:?}");
+        assert_eq!(error.to_string(), format!("{}: it is {kind}, not a regular file", path.display()));
+    }
+    let missing = Passwords::from_file(folder.path("missing")).unwrap_err();
+    assert!(!missing.is_no_regular_file(), "{missing}");
+}
+
+#[tokio::test]
+async fn a_file_that_becomes_a_fifo_leaves_the_users_and_says_so() {
+    let folder = Folder::new("becomes");
+    let path = folder.write("users", &line("alice"));
+    let watched = Watched::open(&path);
+    fs::remove_file(&path).unwrap();
+    make_fifo(&path);
+    for _ in 0..3 {
+        assert_eq!(watched.later("alice").await.as_deref(), Ok("alice"));
+        assert!(watched.passwords.look_up().problem().unwrap().is_no_regular_file());
+    }
+
+    fs::remove_file(&path).unwrap();
+    folder.write("users", &line("bob"));
+    assert_eq!(watched.later("bob").await.as_deref(), Ok("bob"));
+    assert!(watched.passwords.look_up().problem().is_none());
+}
+
+const LARGEST: u64 = 64 * 1024 * 1024;
+
+#[tokio::test]
+async fn a_file_of_64_mib_is_read_and_one_of_a_byte_more_is_not() {
+    let folder = Folder::new("large");
+    let path = folder.write("users", &line("alice"));
+    let watched = Watched::open(&path);
+    let file = fs::File::options().write(true).open(&path).unwrap();
+
+    // The rest is NULs: a second line, without a colon.
+    file.set_len(LARGEST).unwrap();
+    let error = Passwords::from_file(&path).unwrap_err();
+    assert_eq!(error.problems(), [(2, LineProblem::NoColon)]);
+
+    file.set_len(LARGEST + 1).unwrap();
+    let error = Passwords::from_file(&path).unwrap_err();
+    assert_eq!(error.to_string(), format!("{}: the file is larger than 64 MiB", path.display()));
+    // The first look may find it too young.
+    for _ in 0..2 {
+        assert_eq!(watched.later("alice").await.as_deref(), Ok("alice"));
+    }
+    let problem = watched.passwords.look_up().problem().unwrap();
+    assert_eq!(problem.to_string(), error.to_string());
 }
 
 #[tokio::test]

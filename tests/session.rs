@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use support::{
     ask, secrets,
     session::{HOUR, MINUTE, REMOVAL, Site, reason, sent_back, site},
@@ -33,6 +34,27 @@ async fn a_cookie_carries_every_attribute_that_protects_it() {
     let expected = format!("__Host-session={}; Path=/; Secure; HttpOnly; SameSite=Lax", &*id.expose());
     assert_eq!(header, expected);
     assert_eq!(id.expose().len(), 43, "256 bit in base64url");
+}
+
+#[tokio::test]
+async fn every_byte_of_an_id_is_drawn_anew() {
+    const IDS: usize = 512;
+    let site = site().with(|sessions| sessions.at_most_per_subject(IDS));
+    let mut ids = std::collections::BTreeSet::new();
+    for _ in 0..IDS {
+        let cookie = site.signed_in("alice").await;
+        let id = URL_SAFE_NO_PAD.decode(cookie.strip_prefix("__Host-session=").unwrap()).unwrap();
+        assert_eq!(id.len(), 32);
+        assert!(ids.insert(id), "no two are the same");
+    }
+    for byte in 0..32 {
+        let mut seen = [0_usize; 256];
+        ids.iter().for_each(|id| seen[usize::from(id[byte])] += 1);
+        // Some 221 of 256 occur, each about twice; a bit that never changes would leave 128 at most.
+        let (different, most) =
+            (seen.iter().filter(|times| **times > 0).count(), *seen.iter().max().unwrap());
+        assert!(different > 150 && most < 32, "byte {byte}: {different} values, one of them {most} times");
+    }
 }
 
 #[track_caller]

@@ -115,6 +115,9 @@ fn a_wrong_password_shows_the_form_again() {
     visit.is_at_form("/login");
     assert_eq!(visit.browser.status(), 401);
     assert!(visit.browser.text().contains("The user name or the password is not right."));
+    // The page's policy lets its own style in.
+    let color = "getComputedStyle(document.querySelector('[role=alert]')).color";
+    assert_eq!(visit.browser.evaluate(color), "rgb(164, 0, 0)");
     visit.screenshot("wrong.png");
     visit.browser.type_into("input[name=password]", PASSWORD); // the name is still there
     visit.click("form[action='/login'] button");

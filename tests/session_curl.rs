@@ -5,6 +5,8 @@ mod support;
 
 use std::{path::PathBuf, process::Command};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use sha2::{Digest as _, Sha256};
 use support::{
     example::{curl, program},
     folder::Folder,
@@ -245,4 +247,41 @@ fn plain_http_on_an_address_that_others_reach_is_refused() {
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success());
     assert!(error.contains("can be reached from others") && error.contains("127.0.0.1"), "{error}");
+}
+
+#[test]
+fn every_page_says_what_it_may_load_and_stays_in_no_cache() {
+    let Some(visit) = Visit::start("headers", &[]) else { return };
+    let jar = visit.jar("jar");
+    let form = jar.curl("/login", &[]);
+    let wrong = jar.curl("/login", &["-d", "user=x&password=y"]);
+    jar.sign_in();
+    let me = jar.curl("/me", &[]);
+    assert!(wrong.0.starts_with("HTTP/1.1 401") && me.0.starts_with("HTTP/1.1 200"));
+    for (head, page) in [form, wrong, me] {
+        for line in
+            ["x-content-type-options: nosniff", "referrer-policy: same-origin", "cache-control: no-store"]
+        {
+            assert_eq!(head.lines().filter(|known| *known == line).count(), 1, "{line} in {head}");
+        }
+        let policy = head.lines().find_map(|line| line.strip_prefix("content-security-policy: ")).unwrap();
+        let policy: Vec<_> = policy.split("; ").collect();
+        for part in ["default-src 'none'", "base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'"]
+        {
+            assert!(policy.contains(&part), "{part} in {policy:?}");
+        }
+        assert!(!policy.iter().any(|part| part.contains("unsafe") || part.contains('*')), "{policy:?}");
+        // What is in the page is what its policy lets in, and nothing else.
+        assert_eq!(page.matches("<style").count(), 1);
+        assert!(page.matches("<script").count() <= 1 && !page.contains(" style="));
+        for (element, directive) in [("style", "style-src"), ("script", "script-src")] {
+            let Some((_, text)) = page.split_once(&format!("<{element}>")) else { continue };
+            let (text, _) = text.split_once(&format!("</{element}>")).unwrap();
+            let hash = STANDARD.encode(Sha256::digest(text));
+            assert!(
+                policy.contains(&format!("{directive} 'sha256-{hash}'").as_str()),
+                "{element}: {policy:?}"
+            );
+        }
+    }
 }

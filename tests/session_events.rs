@@ -44,21 +44,21 @@ fn an_idle_limit_that_limits_nothing_is_warned_of() {
     assert_eq!(layer.check(), [Warning::SessionWithoutIdleLimit { idle: 12 * HOUR, absolute: 12 * HOUR }]);
 }
 
-/// What an observer of the layer is told.
-fn watched(site: &Site) -> Arc<Mutex<Vec<String>>> {
+/// The same site with an observer, and what that is told.
+fn watched(site: Site) -> (Site, Arc<Mutex<Vec<String>>>) {
     let told = Arc::new(Mutex::new(Vec::new()));
     let events = Arc::clone(&told);
-    let layer = AuthenticateLayer::new(site.cookie.clone().validated_by(site.sessions.clone()));
-    let _ = layer.observe(move |event: &Event<'_>| {
-        events.lock().unwrap_or_else(PoisonError::into_inner).push(event.to_string());
+    let site = site.with(|sessions| {
+        sessions.observed_by(move |event: &Event<'_>| {
+            events.lock().unwrap_or_else(PoisonError::into_inner).push(event.to_string());
+        })
     });
-    told
+    (site, told)
 }
 
 #[tokio::test]
 async fn sign_ins_rotations_and_sign_outs_make_events_that_name_the_key() {
-    let site = site();
-    let told = watched(&site);
+    let (site, told) = watched(site());
     let (id, _) = site.sessions.create("alice").await.unwrap();
     let cookie = format!("__Host-session={}", &*id.expose());
     let (rotated, _) = site.sessions.rotate(&site.session(&cookie).await, "alice").await.unwrap();
@@ -84,8 +84,7 @@ async fn sign_ins_rotations_and_sign_outs_make_events_that_name_the_key() {
 
 #[tokio::test]
 async fn each_session_that_ends_with_others_makes_an_event() {
-    let site = site().with(|sessions| sessions.at_most_per_subject(3));
-    let told = watched(&site);
+    let (site, told) = watched(site().with(|sessions| sessions.at_most_per_subject(3)));
     let mut begun = Vec::new();
     for _ in 0..4 {
         site.hand.advance(MINUTE);
@@ -115,7 +114,7 @@ async fn a_rotation_to_another_subject_tells_what_it_makes_room_by() {
     let site = site().with(|sessions| sessions.at_most_per_subject(1));
     let (guest, admin) =
         (site.sessions.create("guest").await.unwrap().0, site.sessions.create("admin").await.unwrap().0);
-    let told = watched(&site);
+    let (site, told) = watched(site);
     let cookie = format!("__Host-session={}", &*guest.expose());
     let new = site.sessions.rotate(&site.session(&cookie).await, "admin").await.unwrap().0;
     let [guest, admin, new] = [guest, admin, new].map(|id| id.key());

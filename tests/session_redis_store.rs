@@ -1,24 +1,47 @@
 //! Sessions in a real Redis, asked in this process: expiry, races, a full one, records that cannot be read.
-#![cfg(feature = "redis")]
+//!
+//! The app's clock stands still unless it is wound, and Redis has all the time that it wants, so that nothing here depends on
+//! how busy the machine is. Only Redis's own clock runs: what it is told to keep is held against the time that really passed.
+#![cfg(all(feature = "redis", feature = "testing"))]
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant, SystemTime},
+};
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest as _, Sha256};
 use support::{
     proxy::Proxy,
-    redis::{Redis, comes_true},
+    redis::{Redis, Since, comes_true},
 };
 use tower_authn::{
-    Reason, Validator as _, Visit,
+    Clock, ManualClock, Reason, Validator as _, Visit,
     scheme::{SessionCookie, SessionToken},
     store::{Lifetime, RedisStore},
     validator::session::{Session, SessionId, Sessions},
 };
 
-fn sessions(redis: &Redis) -> (Sessions<String, RedisStore>, SessionCookie) {
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A store that waits for Redis for as long as it takes.
+fn patient(url: &str) -> RedisStore {
+    RedisStore::open(url).unwrap().timeout(MINUTE)
+}
+
+/// Sessions in a store, and the hand that winds their clock.
+fn wound(store: RedisStore) -> ((Sessions<String, RedisStore>, SessionCookie), ManualClock) {
+    let (clock, hand) = Clock::manual(SystemTime::UNIX_EPOCH + 1_000_000 * HOUR);
     let cookie = SessionCookie::new("web");
-    (Sessions::new(&cookie, RedisStore::open(&redis.url).unwrap()), cookie)
+    ((Sessions::new(&cookie, store).clock(clock), cookie), hand)
+}
+
+fn sessions(redis: &Redis) -> (Sessions<String, RedisStore>, SessionCookie) {
+    wound(patient(&redis.url)).0
 }
 
 /// The session that an id stands for, or why there is none.
@@ -37,25 +60,26 @@ async fn who(site: &(Sessions<String, RedisStore>, SessionCookie), id: &SessionI
     session(site, id).await.map(|session| session.to_string())
 }
 
-/// Short limits: an idle session is gone after 600 milliseconds, any after 1.2 seconds.
-fn short_lived(redis: &Redis) -> (Sessions<String, RedisStore>, SessionCookie) {
-    let (sessions, cookie) = sessions(redis);
-    let sessions = sessions
-        .idle_limit(Duration::from_millis(400))
-        .absolute_limit(Duration::from_secs(1))
-        .remember_ended(Duration::from_millis(200));
-    (sessions, cookie)
-}
-
 #[tokio::test]
 async fn redis_itself_removes_what_has_expired() {
     let Some(redis) = Redis::up("expiry") else { return };
-    let site = short_lived(&redis);
+    let mut site = sessions(&redis);
+    let since = Since::now();
     let (id, _) = site.0.create("idle".to_owned()).await.unwrap();
     let (ended, _) = site.0.create("ended".to_owned()).await.unwrap();
     site.0.revoke(&ended.key()).await.unwrap();
     assert_eq!(who(&site, &id).await, Ok("idle".to_owned()));
     assert_eq!(redis.cli(&["DBSIZE"]), "3", "two sessions, and the index of the one that lives");
+    since.lives_for(&redis, &redis.key_of(&id.key()), 40 * MINUTE);
+    since.lives_for(&redis, &redis.key_of(&ended.key()), 10 * MINUTE);
+    since.lives_for(&redis, &redis.cli(&["KEYS", "*:subject:*"]), 12 * HOUR + 10 * MINUTE);
+    // With limits of a moment, they are gone after it.
+    redis.cli(&["FLUSHALL"]);
+    let moment = Duration::from_millis(1);
+    site.0 = site.0.idle_limit(moment).absolute_limit(moment).remember_ended(moment);
+    let (id, _) = site.0.create("idle".to_owned()).await.unwrap();
+    let (ended, _) = site.0.create("ended".to_owned()).await.unwrap();
+    site.0.revoke(&ended.key()).await.unwrap();
     comes_true(|| redis.cli(&["DBSIZE"]) == "0");
     assert_eq!(who(&site, &id).await, Err(Reason::Unknown));
     assert_eq!(redis.cli(&["DBSIZE"]), "0", "a miss writes nothing");
@@ -64,18 +88,35 @@ async fn redis_itself_removes_what_has_expired() {
 #[tokio::test]
 async fn no_use_keeps_a_session_beyond_its_absolute_limit() {
     let Some(redis) = Redis::up("absolute") else { return };
-    let site = short_lived(&redis);
+    let (site, hand) = wound(patient(&redis.url));
     let (id, _) = site.0.create("alice".to_owned()).await.unwrap();
-    let created = Instant::now();
-    let ended = loop {
-        match who(&site, &id).await {
-            Ok(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-            Err(reason) => break reason,
-        }
-        assert!(created.elapsed() < Duration::from_secs(5));
-    };
-    assert_eq!(ended, Reason::AbsoluteTimeout);
-    comes_true(|| redis.cli(&["DBSIZE"]) == "0");
+    let key = redis.session_key();
+    for minutes in (20..12 * 60).step_by(20) {
+        hand.advance(20 * MINUTE);
+        let since = Since::now();
+        assert_eq!(who(&site, &id).await, Ok("alice".to_owned()));
+        let left = (12 * 60 - minutes).min(30);
+        since.lives_for(&redis, &key, (left + 10) * MINUTE);
+    }
+    hand.advance(20 * MINUTE);
+    assert_eq!(who(&site, &id).await, Err(Reason::AbsoluteTimeout));
+}
+
+#[tokio::test]
+async fn no_key_says_whose_a_session_is() {
+    let Some(redis) = Redis::up("subjects") else { return };
+    let site = sessions(&redis);
+    let long = "somebody with a name that is longer than a digest: ".repeat(20);
+    for subject in ["alice", "alice@example.com", "", "zo\u{eb}", &long] {
+        redis.cli(&["FLUSHALL"]);
+        let (before, _) = site.0.create(subject.to_owned()).await.unwrap();
+        let session = session(&site, &before).await.unwrap();
+        let (id, _) = site.0.rotate(&session, subject.to_owned()).await.unwrap();
+        let index = format!("{{tower-authn}}:subject:{}", URL_SAFE_NO_PAD.encode(Sha256::digest(subject)));
+        let expected = BTreeSet::from([index, redis.key_of(&before.key()), redis.key_of(&id.key())]);
+        let keys: BTreeSet<_> = redis.cli(&["KEYS", "*"]).lines().map(str::to_owned).collect();
+        assert_eq!(keys, expected, "{subject:?}");
+    }
 }
 
 #[tokio::test]
@@ -118,7 +159,7 @@ impl tower_authn::validator::session::Subject for Shape {
 async fn an_identity_that_cannot_be_written_or_read_back_signs_nobody_in() {
     let Some(redis) = Redis::up("unwritten") else { return };
     let cookie = SessionCookie::new("web");
-    let sessions = Sessions::<Shape, _>::new(&cookie, RedisStore::open(&redis.url).unwrap());
+    let sessions = Sessions::<Shape, _>::new(&cookie, patient(&redis.url));
     let unwritten = Shape::Unwritten([((1, 2), 3)].into());
     assert_eq!(sessions.create(unwritten).await.unwrap_err().reason(), Reason::Misconfigured);
     assert_eq!(redis.cli(&["DBSIZE"]), "0");
@@ -163,11 +204,14 @@ async fn of_rotations_at_the_same_time_one_wins() {
 #[tokio::test]
 async fn a_replaced_id_ends_with_its_grace() {
     let Some(redis) = Redis::up("grace") else { return };
-    let mut site = sessions(&redis);
-    site.0 = site.0.rotation_grace(Duration::from_millis(300)).remember_ended(Duration::from_secs(5));
+    let (site, hand) = wound(patient(&redis.url));
     let (old, _) = site.0.create("alice".to_owned()).await.unwrap();
+    let since = Since::now();
     let (new, _) = site.0.rotate(&session(&site, &old).await.unwrap(), "alice".to_owned()).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(350)).await;
+    since.lives_for(&redis, &redis.key_of(&old.key()), 10 * SECOND + 10 * MINUTE);
+    hand.advance(9 * SECOND);
+    assert_eq!(who(&site, &old).await, Ok("alice".to_owned()));
+    hand.advance(SECOND);
     assert_eq!(who(&site, &old).await, Err(Reason::Replaced));
     assert_eq!(who(&site, &new).await, Ok("alice".to_owned()));
 }
@@ -176,7 +220,7 @@ async fn a_replaced_id_ends_with_its_grace() {
 async fn another_prefix_shares_nothing() {
     let Some(redis) = Redis::up("prefix") else { return };
     let site = sessions(&redis);
-    let shop = Sessions::new(&site.1, RedisStore::open(&redis.url).unwrap().prefix("shop"));
+    let shop = Sessions::new(&site.1, patient(&redis.url).prefix("shop"));
     let shop = (shop, site.1.clone());
     let (id, _) = site.0.create("alice".to_owned()).await.unwrap();
     assert_eq!(who(&shop, &id).await, Err(Reason::Unknown));
@@ -188,13 +232,15 @@ async fn another_prefix_shares_nothing() {
 async fn sessions_that_live_longer_are_revoked_with_those_that_do_not() {
     let Some(redis) = Redis::up("two-limits") else { return };
     let site = sessions(&redis);
-    let short = short_lived(&redis);
+    let moment = Duration::from_millis(1);
+    let short = site.0.clone().idle_limit(moment).absolute_limit(moment).remember_ended(moment);
+    let since = Since::now();
     let (long_id, _) = site.0.create("alice".to_owned()).await.unwrap();
-    let (short_id, _) = short.0.create("alice".to_owned()).await.unwrap();
+    let (short_id, _) = short.create("alice".to_owned()).await.unwrap();
     let kept = || redis.cli(&["KEYS", "*:session:*"]).lines().count();
     comes_true(|| kept() == 1);
-    tokio::time::sleep(Duration::from_millis(800)).await; // longer than anything of the short-lived ones stays
-    assert_eq!(who(&short, &short_id).await, Err(Reason::Unknown));
+    since.lives_for(&redis, &redis.cli(&["KEYS", "*:subject:*"]), 12 * HOUR + 10 * MINUTE);
+    assert_eq!(who(&site, &short_id).await, Err(Reason::Unknown));
     assert_eq!(site.0.list("alice").await.unwrap().len(), 1);
     assert_eq!(site.0.revoke_all("alice").await.unwrap(), 1);
     assert_eq!(who(&site, &long_id).await, Err(Reason::Revoked));
@@ -205,34 +251,32 @@ async fn redis_keeps_who_stays_signed_in_for_as_long_as_that_is() {
     let Some(redis) = Redis::up("stay") else { return };
     let mut site = sessions(&redis);
     site.0 = site.0.touch_every(Duration::ZERO);
-    let left = |key: &str| -> u64 { redis.cli(&["PTTL", key]).parse().unwrap() };
-    let is_left = |key: &str, seconds: u64| {
-        let left = left(key);
-        assert!((seconds * 1000 - 20_000..=seconds * 1000).contains(&left), "{left}");
-    };
+    let mut since = Since::now();
     let (ordinary, _) = site.0.create("alice".to_owned()).await.unwrap();
-    let of_ordinary = redis.session_key();
     let (stays, _) = site.0.stay_signed_in().create("alice".to_owned()).await.unwrap();
-    let of_stays = of_ordinary.replace(&ordinary.key().to_string(), &stays.key().to_string());
+    let (of_ordinary, of_stays) = (redis.key_of(&ordinary.key()), redis.key_of(&stays.key()));
     let index = redis.cli(&["KEYS", "*:subject:*"]);
-    let all_is_left = || {
-        is_left(&of_ordinary, (30 + 10) * 60);
-        is_left(&of_stays, 14 * 24 * 3600 + 10 * 60);
-        assert!(left(&index) >= left(&of_stays));
+    let fortnight = 14 * 24 * HOUR;
+    let all_live = |since: &Since| {
+        since.lives_for(&redis, &of_ordinary, 40 * MINUTE);
+        since.lives_for(&redis, &of_stays, fortnight + 10 * MINUTE);
+        since.lives_for(&redis, &index, fortnight + 10 * MINUTE);
     };
-    all_is_left();
+    all_live(&since);
     // By uses, each is set anew.
     for key in [&of_ordinary, &of_stays, &index] {
-        redis.cli(&["PEXPIRE", key, "60000"]);
+        redis.cli(&["PEXPIRE", key, "600000"]);
     }
+    since = Since::now();
     for id in [&stays, &ordinary] {
         assert_eq!(who(&site, id).await, Ok("alice".to_owned()));
     }
-    all_is_left();
+    all_live(&since);
     // Shorter times go for what exists, and Redis learns them by the next use.
-    site.0 = site.0.stay_signed_in_for(Duration::from_secs(3600));
+    site.0 = site.0.stay_signed_in_for(HOUR);
+    since = Since::now();
     assert_eq!(who(&site, &stays).await, Ok("alice".to_owned()));
-    is_left(&of_stays, 3600 + 10 * 60);
+    since.lives_for(&redis, &of_stays, HOUR + 10 * MINUTE);
 }
 
 #[tokio::test]
@@ -262,7 +306,7 @@ async fn a_session_that_is_used_keeps_the_index_that_it_is_revoked_by() {
     let (id, _) = site.0.create("alice".to_owned()).await.unwrap();
     let index = redis.cli(&["KEYS", "*:subject:*"]);
     // As if the clock here had been set back: the session is younger than Redis takes it for.
-    redis.cli(&["PEXPIRE", &index, "1000"]);
+    redis.cli(&["PEXPIRE", &index, "600000"]);
     assert_eq!(who(&site, &id).await, Ok("alice".to_owned()));
     let left: u64 = redis.cli(&["PTTL", &index]).parse().unwrap();
     let lives: u64 = redis.cli(&["PTTL", &redis.session_key()]).parse().unwrap();
@@ -279,7 +323,7 @@ async fn a_session_that_is_used_keeps_the_index_that_it_is_revoked_by() {
 #[tokio::test]
 async fn an_index_holds_no_more_than_what_lives_whatever_the_limit() {
     let Some(redis) = Redis::up("stale") else { return };
-    let mut site = short_lived(&redis);
+    let mut site = sessions(&redis);
     site.0 = site.0.at_most_per_subject(usize::MAX);
     let index_len = || {
         let index = redis.cli(&["KEYS", "*:subject:*"]);
@@ -291,12 +335,13 @@ async fn an_index_holds_no_more_than_what_lives_whatever_the_limit() {
     }
     assert_eq!(index_len(), 0);
     for _ in 0..3 {
-        site.0.create("alice".to_owned()).await.unwrap().1.into_header_value();
+        let (id, _) = site.0.create("alice".to_owned()).await.unwrap();
+        // As if it had expired.
+        assert_eq!(redis.cli(&["DEL", &redis.key_of(&id.key())]), "1");
     }
-    comes_true(|| redis.cli(&["KEYS", "*:session:*"]).is_empty());
     for _ in 0..2 {
         site.0.create("alice".to_owned()).await.unwrap().1.into_header_value();
-        assert!(index_len() <= 2, "two that are gone go for each that comes");
+        assert!((1..=2).contains(&index_len()), "two that are gone go for each that comes");
     }
 }
 
@@ -311,7 +356,7 @@ async fn an_index_whose_first_sessions_last_does_not_fill_up_behind_them() {
     for _ in 0..200 {
         let (id, _) = site.0.create("alice".to_owned()).await.unwrap();
         // As if it had expired.
-        assert_eq!(redis.cli(&["DEL", &format!("{{tower-authn}}:session:{}", id.key())]), "1");
+        assert_eq!(redis.cli(&["DEL", &redis.key_of(&id.key())]), "1");
     }
     let known: usize = redis.cli(&["ZCARD", &redis.cli(&["KEYS", "*:subject:*"])]).parse().unwrap();
     assert!(known < 50, "{known}: of any two that are looked at those go that are gone");
@@ -373,18 +418,22 @@ async fn a_restart_between_two_requests_is_not_noticed() {
 #[tokio::test]
 async fn a_call_that_timed_out_happens_wholly_or_not_at_all() {
     let Some(redis) = Redis::up("frozen") else { return };
-    let site = sessions(&redis);
+    let store = patient(&redis.url);
+    let ((hasty, _), _) = wound(store.clone().timeout(SECOND)); // over the same connection
+    let (site, _) = wound(store);
     let (id, _) = site.0.create("alice".to_owned()).await.unwrap();
     redis.freeze();
-    let failed = site.0.revoke(&id.key()).await.unwrap_err();
+    let failed = hasty.revoke(&id.key()).await.unwrap_err();
     assert_eq!(failed.reason(), Reason::TimedOut);
-    assert_eq!(site.0.create("bob".to_owned()).await.unwrap_err().reason(), Reason::TimedOut);
+    assert_eq!(hasty.create("bob".to_owned()).await.unwrap_err().reason(), Reason::TimedOut);
     redis.thaw();
     let after = who(&site, &id).await;
     assert!([Ok("alice".to_owned()), Err(Reason::Revoked)].contains(&after), "{after:?}");
-    let of_bob = site.0.list("bob").await.unwrap();
-    let kept = redis.cli(&["KEYS", "*:session:*"]).lines().count();
-    assert_eq!(kept, 1 + of_bob.len(), "what was begun can be ended");
+    let kept = || redis.cli(&["KEYS", "*:session:*"]).lines().count();
+    let began = Instant::now();
+    while kept() != 1 + site.0.list("bob").await.unwrap().len() {
+        assert!(began.elapsed() < MINUTE, "what was begun can be ended"); // it may be on its way
+    }
 }
 
 #[tokio::test]
@@ -418,19 +467,22 @@ async fn a_connection_that_falls_silent_is_given_up() {
     let Some(redis) = Redis::up("silent") else { return };
     let proxy = Proxy::to(redis.port);
     let url = format!("redis://127.0.0.1:{}", proxy.port);
-    let cookie = SessionCookie::new("web");
-    let site = (Sessions::new(&cookie, RedisStore::open(&url).unwrap()), cookie);
-    let (id, _) = site.0.create("alice".to_owned()).await.unwrap();
+    let (site, _) = wound(RedisStore::open(&url).unwrap());
+    let (id, _) = sessions(&redis).0.create("alice".to_owned()).await.unwrap();
+    // What is busy may be late as well, but not for ever.
+    let answers = async || {
+        let (mut answers, began) = (Vec::new(), Instant::now());
+        while answers.last() != Some(&Ok("alice".to_owned())) {
+            assert!(began.elapsed() < MINUTE, "{answers:?}");
+            answers.push(who(&site, &id).await);
+        }
+        answers.pop();
+        assert!(answers.iter().all(|answer| *answer == Err(Reason::TimedOut)), "{answers:?}");
+        answers.len()
+    };
+    answers().await;
     proxy.fall_silent();
-    let mut answers = Vec::new();
-    while answers.len() < 5 && answers.last() != Some(&Ok("alice".to_owned())) {
-        answers.push(who(&site, &id).await);
-    }
-    assert_eq!(answers.pop(), Some(Ok("alice".to_owned())), "{answers:?}");
-    assert!(
-        !answers.is_empty() && answers.iter().all(|answer| *answer == Err(Reason::TimedOut)),
-        "{answers:?}"
-    );
+    assert!(answers().await > 0);
 }
 
 #[tokio::test]

@@ -59,6 +59,23 @@ async fn a_rotation_does_not_outlive_a_changed_password_and_a_sign_in_does() {
 }
 
 #[tokio::test]
+async fn a_rotation_keeps_the_version_of_the_credentials() {
+    let version = Arc::new(AtomicU64::new(1));
+    let current = Arc::clone(&version);
+    let site = site().with(|sessions| {
+        sessions.bound_to(move |_| std::future::ready(Ok(Some(current.load(Ordering::SeqCst)))))
+    });
+    let mut cookie = site.signed_in("alice").await;
+    for _ in 0..3 {
+        let session = site.session(&cookie).await;
+        cookie = sent_back(site.sessions.rotate(&session, "alice").await.unwrap().1);
+        site.lives(&cookie).await;
+    }
+    version.store(2, Ordering::SeqCst);
+    site.is_dead(&cookie, Reason::CredentialsChanged).await;
+}
+
+#[tokio::test]
 async fn a_session_is_rotated_once() {
     let site = site();
     let cookie = site.signed_in("alice").await;

@@ -264,11 +264,35 @@ fn a_provider_that_is_down_is_logged_at_once_and_then_seldom() {
 
     let provider = Provider::default();
     let jwt = Jwt::<()>::issuer(ISSUER).audience(AUDIENCE).jwks_uri(URL, provider.clone()).build().unwrap();
-    let events = logged(async {
+    let mut events = logged(async {
         let _ = tokio::time::timeout(Duration::from_secs(1), jwt.ready()).await;
     });
+    events.retain(|(level, _)| *level == Level::WARN);
     assert!(provider.asked() > 1, "it was tried again");
     assert_eq!(events.len(), 1, "{events:?}");
-    assert_eq!(events[0].0, Level::WARN);
     holds(&events[0], &["connection refused", &format!("authn.issuer={ISSUER:?}")]);
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn a_failure_that_could_not_be_counted_is_logged_at_warn_once_in_a_while() {
+    use support::redis::Redis;
+    use tower_authn::{
+        store::RedisStore,
+        throttle::{FailureKey, FailureStore as _, Guess, Quota, Settlement},
+    };
+
+    let Some(redis) = Redis::down("lost-failures") else { return };
+    let store = RedisStore::open(&redis.url).unwrap();
+    let lines = logged(async {
+        tokio::time::pause(); // for the minute of the lease
+        for address in 0..5 {
+            let key = FailureKey::of_address([203, 0, 113, address].into());
+            store.settle(Guess::new(key, Quota::new(1, Duration::from_secs(60))), Settlement::Failed);
+        }
+        tokio::time::sleep(Duration::from_secs(300)).await;
+    });
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(lines[0].0, Level::WARN);
+    holds(&lines[0], &["message=a failed sign-in was not counted: unavailable"]);
 }

@@ -125,7 +125,6 @@ async fn row_5_basic_malformed_is_401() {
     for bytes in malformed {
         is(&ask(by_basic(), &[("authorization", &basic_of(bytes))]).await, 401, &[BASIC]);
     }
-    let good = basic("alice", PASSWORD);
     let no_base64 = [
         "Basic",
         "Basic ",
@@ -135,11 +134,10 @@ async fn row_5_basic_malformed_is_401() {
         "Basic\tYTpi",
         "Basic YTp i",
         "Basic YTpiYQ",
+        "Basic YTo-Pj4_",
     ];
-    for value in no_base64.into_iter().chain([good.replace('=', "").as_str(), &good.replace('+', "-")]) {
-        if value != good {
-            is(&ask(by_basic(), &[("authorization", value)]).await, 401, &[BASIC]);
-        }
+    for value in no_base64 {
+        is(&ask(by_basic(), &[("authorization", value)]).await, 401, &[BASIC]);
     }
 }
 
@@ -249,9 +247,8 @@ async fn row_19_an_api_key_missing_unknown_or_revoked() {
     keys.revoke(KEY);
     let revoked = ask(api(), &[("x-api-key", KEY)]).await;
     is(&revoked, 401, &[API_KEY]);
-    for key in ["", "unknown", "two words", "\u{7f}"] {
-        let Ok(value) = http::HeaderValue::from_str(key) else { continue };
-        let other = ask(api(), &[("x-api-key", value.to_str().unwrap())]).await;
+    for key in ["", "unknown", "two words", "tab\tin", "cl\u{e9}", "\u{80}"] {
+        let other = ask(api(), &[("x-api-key", key)]).await;
         assert_eq!((other.lines(), other.body), (revoked.lines(), revoked.body.clone()), "{key:?}");
     }
 }

@@ -5,8 +5,8 @@ use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     extract::{ConnectInfo, RawQuery, State},
-    http::{StatusCode, header::CACHE_CONTROL},
-    response::{Html, IntoResponse, Redirect, Response},
+    http::StatusCode,
+    response::{IntoResponse, Redirect, Response},
 };
 use tower_authn::{
     Authenticated, Rejection, RejectionKind, Validator as _, Visit, respond::ReturnTo, scheme::UserPassword,
@@ -17,12 +17,12 @@ use crate::{Site, pages};
 
 pub type Who = Authenticated<Session<String>>;
 
-pub async fn me(user: Who) -> impl IntoResponse {
-    ([(CACHE_CONTROL, "no-store")], Html(pages::me(&user))) // see there for the back button
+pub async fn me(user: Who) -> Response {
+    pages::me(&user)
 }
 
-pub async fn form(RawQuery(query): RawQuery) -> Html<String> {
-    Html(pages::sign_in("", "", &pages::field(&query.unwrap_or_default(), "next"), ""))
+pub async fn form(RawQuery(query): RawQuery) -> Response {
+    pages::sign_in("", "", &pages::field(&query.unwrap_or_default(), "next"), "")
 }
 
 pub async fn sign_in<S: SessionStore<String>, F: FailureStore>(
@@ -44,7 +44,7 @@ pub async fn sign_in<S: SessionStore<String>, F: FailureStore>(
             _ => {
                 attempt.failed();
                 let page = pages::sign_in("The user name or the password is not right.", &user, &next, &stay);
-                return Ok((StatusCode::UNAUTHORIZED, Html(page)).into_response()); // the layer adds the challenge
+                return Ok((StatusCode::UNAUTHORIZED, page).into_response()); // the layer adds the challenge
             }
         };
     attempt.succeeded();

@@ -15,7 +15,7 @@ mod metrics;
 mod observation;
 mod observers;
 mod occurrence;
-#[cfg(any(feature = "jwt", feature = "tracing"))]
+#[cfg(any(feature = "jwt", feature = "redis", feature = "tracing"))]
 mod outage;
 mod report;
 mod scope;

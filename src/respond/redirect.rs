@@ -35,6 +35,7 @@ pub struct Redirect<R = Negotiate> {
     otherwise: R,
 }
 
+/// In bytes.
 const LONGEST_TARGET: usize = 2048;
 
 impl Redirect {
@@ -88,7 +89,7 @@ fn is_same_page(sign_in: &str, path: &str) -> bool {
 /// What can be opened again after the sign-in.
 fn resumable(asked: &Asked) -> Option<String> {
     let target = asked.target().path_and_query()?.as_str();
-    let is_safe = matches!(*asked.method(), Method::GET | Method::HEAD) && target.len() <= LONGEST_TARGET;
+    let is_safe = matches!(*asked.method(), Method::GET | Method::HEAD);
     let target: Option<ReturnTo> = is_safe.then(|| target.parse().ok()).flatten();
     target.map(|target| target.0)
 }
@@ -123,8 +124,10 @@ impl<R: Respond<B>, B> Respond<B> for Redirect<R> {
 
 /// A path of the same site, with its query: where to go after a sign-in.
 ///
-/// Whatever a browser could take for another site is refused: `//host`, `/\host`, a scheme, control characters and what else has
-/// to be percent-encoded. The page that it names may still ask for credentials, or not be there.
+/// Whatever a browser could take for another site is refused: `//host`, `/\host`, a scheme, control
+/// characters and what else has to be percent-encoded. So is what is longer than 2,048 bytes, which
+/// no [`Redirect`] asks to return to. The page that it names may still ask for credentials, or not
+/// be there.
 ///
 /// ```
 /// use tower_authn::respond::ReturnTo;
@@ -148,7 +151,7 @@ impl FromStr for ReturnTo {
     type Err = NotAPath;
 
     fn from_str(text: &str) -> Result<Self, NotAPath> {
-        let is_path = text.starts_with('/') && !text.starts_with("//");
+        let is_path = text.starts_with('/') && !text.starts_with("//") && text.len() <= LONGEST_TARGET;
         // Browsers read a backslash as a slash, and leave out tabs and line breaks.
         if is_path && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
             Ok(Self(text.to_owned()))
@@ -170,7 +173,10 @@ pub struct NotAPath(());
 
 impl fmt::Display for NotAPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it is no path of this site: it must begin with one slash, and hold visible ASCII without backslashes")
+        f.write_str(
+            "it is no path of this site: it must begin with one slash, hold visible ASCII without backslashes, and be \
+             no longer than 2,048 bytes",
+        )
     }
 }
 
@@ -202,6 +208,14 @@ mod tests {
         {
             leads_elsewhere(text);
         }
+    }
+
+    #[test]
+    fn a_path_longer_than_a_redirect_asks_to_return_to_is_refused() {
+        let path = |len: usize| format!("/{}", "a".repeat(len - 1));
+        assert_eq!(path(2048).parse::<ReturnTo>().unwrap().as_str(), path(2048));
+        leads_elsewhere(&path(2049));
+        leads_elsewhere(&path(1_000_000));
     }
 
     #[test]

@@ -11,6 +11,9 @@ use std::{
 
 use tokio::{runtime::Handle, task::JoinHandle};
 
+#[cfg(test)]
+mod tests;
+
 use super::{SessionRecord, SessionStore, Stored};
 use crate::{
     Clock, Inspection, Reason, Rejection,
@@ -217,6 +220,8 @@ impl<I: Send + Sync + 'static> SessionStore<I> for MemorySessions<I> {
                 _ => return Ok(None),
             }
         }
+        #[cfg(test)]
+        tests::between();
         if !shared.insert(&mut subjects, key, record, Some(old), limits, &mut removed) {
             return Ok(None);
         }

@@ -2,7 +2,8 @@ use std::{fmt, net::IpAddr};
 
 use sha2::{Digest as _, Sha256};
 
-/// What failures are counted by: an address, or an address with a user. It is a digest, and shows neither.
+/// What failures are counted by: an address, or an address with a user. It is a digest, and shows
+/// neither.
 ///
 /// ```
 /// use tower_authn::throttle::FailureKey;
@@ -14,8 +15,9 @@ use sha2::{Digest as _, Sha256};
 pub struct FailureKey([u8; 16]);
 
 impl FailureKey {
-    /// Makes the key of an address: the whole of an IPv4 address, also an IPv4-mapped one, and the first 64 bits of an
-    /// IPv6 address.
+    /// Makes the key of an address: the whole of an IPv4 address, and the first 64 bits of an IPv6
+    /// address. An IPv4-mapped address (`::ffff:203.0.113.7`, RFC 4291 §2.5.5.2) has the key of the
+    /// IPv4 address in it.
     pub fn of_address(address: IpAddr) -> Self {
         Self::of(b'a', address, "")
     }
@@ -32,7 +34,7 @@ impl FailureKey {
 
     fn of(kind: u8, address: IpAddr, user: &str) -> Self {
         let digest = Sha256::new().chain_update([kind]);
-        // What kind of address it is, lest an IPv4 address and a user be an IPv6 address.
+        // The kind of address comes first, so that an IPv4 address with a user is never an IPv6 address.
         let digest = match address.to_canonical() {
             IpAddr::V4(address) => digest.chain_update([4]).chain_update(address.octets()),
             IpAddr::V6(address) => digest.chain_update([6]).chain_update(&address.octets()[..8]),

@@ -131,3 +131,33 @@ impl<I> fmt::Debug for Tokens<I> {
         write!(f, "Tokens({})", self.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_known_by_every_byte_of_its_digest() {
+        let tokens = Tokens::new();
+        for byte in 0..32 {
+            let mut digest = digest::of("a token");
+            digest[byte] ^= 1;
+            tokens.write().insert(digest, byte);
+        }
+        assert_eq!((tokens.len(), tokens.find("a token")), (32, None));
+        tokens.insert_weak("a token", 32);
+        assert_eq!(tokens.find("a token"), Some(32));
+    }
+
+    #[test]
+    fn a_panic_of_the_app_under_the_lock_leaves_the_tokens_usable() {
+        let tokens = Tokens::new();
+        tokens.insert_weak("a token", "alice");
+        let panicked = std::panic::catch_unwind(|| tokens.revoke_where(|_| panic!("of the app")));
+        assert!(panicked.is_err() && tokens.0.is_poisoned());
+        assert_eq!(tokens.find("a token"), Some("alice"));
+        assert_eq!(tokens.insert_weak("another", "bob"), None);
+        assert_eq!(tokens.revoke("a token"), Some("alice"));
+        assert_eq!(tokens.len(), 1);
+    }
+}

@@ -77,3 +77,56 @@ impl<I> fmt::Debug for Users<I> {
         write!(f, "Users({})", self.0.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
+    use super::*;
+    use crate::validator::digest::{Work, work};
+
+    fn validate(
+        users: &Users<&'static str>,
+        user: &str,
+        password: &str,
+    ) -> Result<Option<&'static str>, Reason> {
+        let mut visit = Visit::outside();
+        let validation = pin!(users.validate(UserPassword::new(user, password), &mut visit));
+        match validation.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(outcome) => outcome.map_err(|rejection| rejection.reason()),
+            Poll::Pending => panic!("it waits for nothing"),
+        }
+    }
+
+    #[test]
+    fn an_unknown_user_takes_the_work_of_a_known_one() {
+        let users = Users::new().with("alice", "open sesame", "alice");
+        for (user, password, outcome) in [
+            ("alice", "open sesame", Ok(Some("alice"))),
+            ("alice", "open secrets", Err(Reason::WrongPassword)),
+            ("alice", "", Err(Reason::WrongPassword)),
+            ("mallory", "open sesame", Ok(None)),
+            ("mallory", "", Ok(None)),
+            ("", "a password that is longer than any that is known", Ok(None)),
+        ] {
+            let expected = Work { digested: password.len(), compared: 1 };
+            assert_eq!(work(|| assert_eq!(validate(&users, user, password), outcome)), expected, "{user}");
+        }
+        let nobody = Users::new();
+        let expected = Work { digested: 3, compared: 1 };
+        assert_eq!(work(|| assert_eq!(validate(&nobody, "alice", "abc"), Ok(None))), expected);
+    }
+
+    #[test]
+    fn a_password_is_compared_in_every_byte_of_its_digest() {
+        for byte in 0..32 {
+            let mut digest = digest::of("open sesame");
+            digest[byte] ^= 1;
+            let users = Users(Arc::new(HashMap::from([("alice".to_owned(), (digest, "alice"))])));
+            assert_eq!(validate(&users, "alice", "open sesame"), Err(Reason::WrongPassword), "byte {byte}");
+        }
+    }
+}

@@ -17,6 +17,7 @@ pub mod chromium;
 pub mod example;
 pub mod folder;
 pub mod htpasswd;
+pub mod hung;
 #[cfg(feature = "tracing")]
 pub mod log;
 pub mod mint;
@@ -32,6 +33,8 @@ pub mod session;
 #[cfg(feature = "passwords")]
 pub mod sign_in;
 pub mod site;
+#[cfg(feature = "drain")]
+pub mod upload;
 pub mod vectors;
 
 /// Says that a test is skipped for lack of something; with `CI` set, that is a failure.

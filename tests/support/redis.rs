@@ -14,6 +14,7 @@ use super::{example::died_with_stdin, folder::Folder};
 pub struct Redis {
     running: Option<Child>,
     folder: Folder,
+    options: &'static [&'static str],
     pub port: u16,
     pub url: String,
 }
@@ -23,6 +24,16 @@ impl Redis {
     pub fn up(name: &str) -> Option<Self> {
         let mut redis = Self::down(name)?;
         redis.start();
+        Some(redis)
+    }
+
+    /// Starts one that is a cluster by itself, and refuses calls whose keys are in several hash slots.
+    pub fn cluster(name: &str) -> Option<Self> {
+        let mut redis = Self::down(name)?;
+        redis.options = &["--cluster-enabled", "yes"];
+        redis.start();
+        redis.cli(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+        comes_true(|| redis.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok"));
         Some(redis)
     }
 
@@ -36,7 +47,7 @@ impl Redis {
         }
         let port = free_port();
         let url = format!("redis://127.0.0.1:{port}");
-        Some(Self { running: None, folder: Folder::new(&format!("redis-{name}")), port, url })
+        Some(Self { running: None, folder: Folder::new(&format!("redis-{name}")), options: &[], port, url })
     }
 
     /// Starts it, for the first time or again, and waits until it answers.
@@ -46,6 +57,7 @@ impl Redis {
         let child = died_with_stdin(Path::new("redis-server"))
             .args(["--bind", "127.0.0.1", "--port", &port, "--dir", folder, "--save", ""])
             .args(["--appendonly", "yes", "--appendfsync", "always", "--pidfile", "pid", "--logfile", "log"])
+            .args(self.options)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
@@ -80,11 +92,29 @@ impl Redis {
         self.try_cli(arguments).unwrap_or_else(|| panic!("redis-cli {arguments:?}"))
     }
 
+    /// Makes it fail to save, so that it refuses to write from then on.
+    pub fn cannot_save(&self) {
+        std::fs::create_dir(self.folder.path("dump.rdb")).unwrap(); // where a file would have to go
+        assert_eq!(self.cli(&["CONFIG", "SET", "save", "3600 1"]), "OK");
+        self.cli(&["BGSAVE"]);
+        comes_true(|| self.cli(&["INFO", "persistence"]).contains("rdb_last_bgsave_status:err"));
+    }
+
+    /// Makes up for [`cannot_save`](Self::cannot_save).
+    pub fn can_save(&self) {
+        assert_eq!(self.cli(&["CONFIG", "SET", "save", ""]), "OK");
+    }
+
     /// Returns the key of the only session.
     pub fn session_key(&self) -> String {
         let keys = self.cli(&["KEYS", "*:session:*"]);
         assert_eq!(keys.lines().count(), 1, "{keys}");
         keys
+    }
+
+    /// Returns the key of a session, by what the session is known by.
+    pub fn key_of(&self, session: &impl std::fmt::Display) -> String {
+        format!("{{tower-authn}}:session:{session}")
     }
 
     /// Returns all that it wrote to its disk.
@@ -125,6 +155,23 @@ impl Drop for Redis {
             self.try_signal("CONT"); // else it would not notice that it shall end
         }
         self.wait();
+    }
+}
+
+/// A moment; what Redis was told to keep since then.
+pub struct Since(Instant);
+
+impl Since {
+    pub fn now() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Asserts that a key lives for so long, counted from a moment since then.
+    #[track_caller]
+    pub fn lives_for(&self, redis: &Redis, key: &str, time: Duration) {
+        let left: u128 = redis.cli(&["PTTL", key]).parse().expect("it has a time to live");
+        let (most, passed) = (time.as_millis(), self.0.elapsed().as_millis() + 1);
+        assert!((most.saturating_sub(passed)..=most).contains(&left), "{left} of {most}, {passed} passed");
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{Asked, Challenge, Finding, Inspection, IntoRealm, Realm, Reason, Rej
 /// | what is there | the client sees |
 /// |---|---|
 /// | the peer's address is not in the request's extensions | 503: the server's mistake, whose remedy is in the log |
-/// | the proxies' header names no address | 403, or 401 by [`challenged`](Self::challenged), or 404 by [`concealed`](Self::concealed) |
+/// | the proxies' header names no address, or somebody's is `0.0.0.0` or `::` | 403, or 401 by [`challenged`](Self::challenged), or 404 by [`concealed`](Self::concealed) |
 /// | an address | what the validator says, such as [`IpAllowlist`](crate::validator::IpAllowlist) |
 ///
 /// The peer's address is looked for in the extensions: as [`PeerAddr`], then where [`peer_from`](Self::peer_from) says, or else as

@@ -40,6 +40,8 @@ pub enum WalkEnd {
     HeaderEnded,
     /// At something that is no address, such as `unknown` or an obfuscated name. No address.
     NoAddress,
+    /// At `0.0.0.0` or `::`, the peer's or in the header: nobody has that address. No address.
+    Unspecified,
     /// The header is longer than 8 KiB, or names more than 32 proxies. No address.
     TooLong,
 }
@@ -84,12 +86,16 @@ impl fmt::Display for WalkEnd {
             Self::NotAProxy => "an address that is no trusted proxy's",
             Self::HeaderEnded => "the header names nobody else",
             Self::NoAddress => "the header has something that is no address",
+            Self::Unspecified => "0.0.0.0 and :: are nobody's address",
             Self::TooLong => "the header is longer than 8 KiB, or names more than 32 proxies",
         })
     }
 }
 
 pub(super) fn walk(peer: IpAddr, proxies: Option<&TrustedProxies>, headers: &HeaderMap) -> Walk {
+    if peer.is_unspecified() {
+        return Walk { proxies: Vec::new(), client: None, end: WalkEnd::Unspecified };
+    }
     let Some(proxies) = proxies.filter(|proxies| proxies.trust(0, peer)) else {
         return Walk { proxies: Vec::new(), client: Some(peer), end: WalkEnd::NotAProxy };
     };
@@ -121,6 +127,9 @@ fn back(peer: IpAddr, proxies: &TrustedProxies, entries: impl Iterator<Item = Op
         let Some(address) = entry.map(|address| address.to_canonical()) else {
             return ended(passed, WalkEnd::NoAddress);
         };
+        if address.is_unspecified() {
+            return ended(passed, WalkEnd::Unspecified);
+        }
         if !proxies.trust(passed.len(), address) {
             return Walk { proxies: passed, client: Some(address), end: WalkEnd::NotAProxy };
         }

@@ -1,61 +1,165 @@
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
-use ::redis::{Script, aio::ConnectionLike};
-use tokio::runtime::Handle;
+use ::redis::{Script, ScriptInvocation, aio::ConnectionLike};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, sleep},
+};
 
 use super::{LazyScript, RedisStore, milliseconds};
 use crate::{
-    Rejection,
-    throttle::{FailureKey, FailureStore, Quota},
+    Clock, Reason, Rejection, RejectionKind,
+    observe::{Observers, Occurrence, Severity},
+    throttle::{FailureStore, Guess, Hold, LEASE, Quota, Settlement},
 };
 
-/// What is held against somebody is how long the key lives: Redis itself pays it off, and forgets it.
-static WAIT: LazyScript = LazyScript::new(|| Script::new("return redis.call('PTTL', KEYS[1])"));
-
-static FAIL: LazyScript = LazyScript::new(|| {
+// What is counted against somebody is how long the key of the failures lives: Redis itself pays it off,
+// and forgets it.
+static ASK: LazyScript = LazyScript::new(|| {
     Script::new(
-        "local debt = math.max(redis.call('PTTL', KEYS[1]), 0)
-         debt = math.min(debt + tonumber(ARGV[1]), tonumber(ARGV[2]))
-         redis.call('SET', KEYS[1], '', 'PX', string.format('%.0f', debt))
-         return 0",
+        "local debts = {}
+         for counter, failures in ipairs(KEYS) do debts[counter] = redis.call('PTTL', failures) end
+         return debts",
     )
 });
 
-static CLEAR: LazyScript = LazyScript::new(|| Script::new("return redis.call('DEL', KEYS[1])"));
+static HOLD: LazyScript = LazyScript::new(|| Script::new(include_str!("hold.lua")));
+
+static SETTLE: LazyScript = LazyScript::new(|| Script::new(include_str!("settle.lua")));
+
+/// How long a hold is remembered that nobody settled, so that it still counts if somebody does.
+const REMEMBERED: Duration = Duration::from_secs(600);
+
+/// How long to wait before a failure is written down again; twice as long each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 impl<C: ConnectionLike + Clone + Send + Sync + 'static> FailureStore for RedisStore<C> {
-    async fn wait(&self, key: &FailureKey, quota: Quota) -> Result<Option<Duration>, Rejection> {
-        let debt: i64 = self.run_again(&WAIT.key(self.failures(key))).await?;
-        // -2: there is no such key.
-        Ok(quota.wait(Duration::from_millis(u64::try_from(debt).unwrap_or(0))))
+    async fn ask(&self, guess: &Guess) -> Result<Option<Duration>, Rejection> {
+        let mut call = ASK.prepare_invoke();
+        for [failures, _] in self.counters(guess) {
+            call.key(failures);
+        }
+        let debts: Vec<i64> = self.run_again(&call).await?;
+        let wait = |(debt, (_, quota)): (i64, (_, Quota))| {
+            // -2: there is no such key.
+            quota.wait(Duration::from_millis(u64::try_from(debt).unwrap_or(0)))
+        };
+        Ok(debts.into_iter().zip(guess.counters()).filter_map(wait).max())
     }
 
-    fn fail(&self, key: &FailureKey, quota: Quota) {
-        let (one_more, most) = (milliseconds(quota.every()).max(1), milliseconds(quota.fail(Duration::MAX)));
-        self.in_background(&FAIL, self.failures(key), [one_more, most.max(1)]);
+    async fn hold(&self, guess: &Guess) -> Result<Hold, Rejection> {
+        let mut call = self.guess(&HOLD, guess);
+        call.arg(milliseconds(LEASE)).arg(milliseconds(REMEMBERED));
+        for (_, quota) in guess.counters() {
+            call.arg(every(quota)).arg(tolerance(quota));
+        }
+        match self.run_again::<(String, u64)>(&call).await {
+            Ok((answer, number)) => match (&*answer, number) {
+                ("held", _) => Ok(Hold::Held),
+                ("busy", 2) => Ok(Hold::Busy(guess.user().unwrap_or(guess.address()).0)),
+                ("busy", _) => Ok(Hold::Busy(guess.address().0)),
+                (_, wait) => Ok(Hold::Refused(Duration::from_millis(wait))),
+            },
+            Err(rejection) => {
+                // It may yet be held: Redis answers what was asked when it thaws.
+                if rejection.reason() == Reason::TimedOut {
+                    self.in_background(self.settlement(guess, Settlement::Undecided));
+                }
+                Err(rejection)
+            }
+        }
     }
 
-    fn clear(&self, key: &FailureKey) {
-        self.in_background(&CLEAR, self.failures(key), []);
+    fn settle(&self, guess: Guess, settlement: Settlement) {
+        // Without a runtime, the hold stands until its lease ends.
+        let Ok(runtime) = Handle::try_current() else { return };
+        let store = self.clone();
+        runtime.spawn(async move {
+            let call = store.settlement(&guess, settlement);
+            match settlement {
+                Settlement::Failed => store.until_written(&call).await,
+                // What cannot be given back goes with its lease.
+                Settlement::Succeeded | Settlement::Undecided => drop(store.run_again::<i64>(&call).await),
+            }
+            drop(guess); // wakes whoever waits for it
+        });
     }
 }
 
 impl<C: ConnectionLike + Clone + Send + Sync + 'static> RedisStore<C> {
-    /// Not in the hash slot of the sessions: these keys have nothing to do with each other.
-    fn failures(&self, key: &FailureKey) -> String {
-        format!("{}:failures:{:032x}", self.prefix, u128::from_be_bytes(*key.as_bytes()))
+    /// Tries again until the lease is over. The quota bounds how many do this.
+    async fn until_written(&self, call: &ScriptInvocation<'_>) {
+        let (held, mut pause) = (Instant::now(), FIRST_PAUSE);
+        while let Err(rejection) = self.run_again::<i64>(call).await {
+            let is_hopeless = rejection.kind() == RejectionKind::Misconfigured; // there are no timers
+            if is_hopeless || held.elapsed() + pause >= LEASE {
+                if let Some(left_out) = self.connection.lost.line(Clock::default().monotonic()) {
+                    let text = format!("a failed sign-in was not counted: {rejection}");
+                    let lost = Occurrence::new("failure_lost", Severity::Warning, &text);
+                    let fields: &[(_, &dyn Display)] = &[("left_out", &left_out)];
+                    let fields = if left_out == 0 { &[] } else { fields };
+                    Observers::standard().tell_of(&lost.with(fields));
+                }
+                return;
+            }
+            sleep(pause).await;
+            pause *= 2;
+        }
     }
 
-    /// Who is turned away does not wait for it; without Redis, nothing is counted.
-    fn in_background<const N: usize>(&self, script: &'static Script, key: String, arguments: [u64; N]) {
+    fn in_background(&self, call: ScriptInvocation<'static>) {
         let Ok(runtime) = Handle::try_current() else { return };
         let store = self.clone();
-        runtime.spawn(async move {
-            let mut call = script.key(key);
-            for argument in arguments {
-                call.arg(argument);
-            }
-            let _: Result<i64, Rejection> = store.run(&call).await;
-        });
+        runtime.spawn(async move { drop(store.run::<i64>(&call).await) });
     }
+}
+
+impl<C> RedisStore<C> {
+    fn settlement(&self, guess: &Guess, settlement: Settlement) -> ScriptInvocation<'static> {
+        let mut call = self.guess(&SETTLE, guess);
+        call.arg(match settlement {
+            Settlement::Failed => "failed",
+            Settlement::Succeeded => "succeeded",
+            Settlement::Undecided => "undecided",
+        });
+        for (_, quota) in guess.counters() {
+            let most = milliseconds(quota.fail(Duration::MAX));
+            call.arg(every(quota)).arg(most.max(tolerance(quota)));
+        }
+        call
+    }
+
+    /// Begins a call, with the keys that it is about.
+    fn guess(&self, script: &'static Script, guess: &Guess) -> ScriptInvocation<'static> {
+        let mut call = script.arg(format!("{:032x}", guess.id()));
+        for [failures, holds] in self.counters(guess) {
+            call.key(failures).key(holds);
+        }
+        call
+    }
+
+    /// The keys of failures and of holds, for each counter. All have the address in braces: they are in
+    /// one hash slot, so that a call is atomic in a cluster too.
+    fn counters(&self, guess: &Guess) -> impl Iterator<Item = [String; 2]> {
+        let address = guess.address().0;
+        let tag = hex(address.as_bytes());
+        guess.counters().map(move |(key, _)| {
+            let whose = if key == address { "address".to_owned() } else { hex(key.as_bytes()) };
+            ["failures", "holds"].map(|what| format!("{}:{{{tag}}}:{what}:{whose}", self.prefix))
+        })
+    }
+}
+
+fn hex(digest: &[u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(*digest))
+}
+
+/// Whole milliseconds, rounded up: an interval that is not zero counts.
+fn every(quota: Quota) -> u64 {
+    milliseconds(quota.every().saturating_add(Duration::from_nanos(999_999)))
+}
+
+/// As much as so many of the rounded intervals are.
+fn tolerance(quota: Quota) -> u64 {
+    every(quota).saturating_mul(u64::from(quota.at_once() - 1))
 }

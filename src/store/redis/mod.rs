@@ -12,7 +12,7 @@ use ::redis::{
 };
 use arc_swap::ArcSwapOption;
 
-use crate::{Reason, Rejection, timer};
+use crate::{Reason, Rejection, observe::Outage, timer};
 
 mod failures;
 mod sessions;
@@ -34,10 +34,20 @@ mod sessions;
 /// sessions that are live, until their next use is written down: set `maxmemory-policy noeviction`. A write that is lost in a crash or a failover, with `appendfsync
 /// everysec` the last second, may be a sign-out.
 ///
+/// # Throttles
+///
+/// Processes that share a Redis share quotas: of guesses at the same time, no more are looked at than may
+/// fail. A guess costs one call before its credentials are looked at, and one in the background after the
+/// answer. Time is Redis's own. A guess that cannot be written down is not looked at: while Redis is full
+/// (under `noeviction`), a read-only replica, or unable to save, the client sees 503. A failure that
+/// cannot be written down later is tried again until its [lease](crate::throttle::LEASE) ends; the log
+/// says so at warn if it is lost. A Redis that may evict keys may forget failures.
+///
 /// # Keys
 ///
 /// All keys of sessions begin with `{tower-authn}`, one hash slot, so that a call is atomic in a cluster too; give each app that shares
-/// a Redis a [`prefix`](Self::prefix) of its own. For a cluster, hand a connection to it over with [`over`](Self::over). For `rediss://`, depend on
+/// a Redis a [`prefix`](Self::prefix) of its own. What a throttle counts begins with `tower-authn:{…}`, one hash slot for
+/// each client's address, of which a digest stands in the braces. For a cluster, hand a connection to it over with [`over`](Self::over). For `rediss://`, depend on
 /// the crate redis with one of its TLS features.
 ///
 /// ```
@@ -60,6 +70,8 @@ pub struct RedisStore<C = ConnectionManager> {
 struct Connection<C> {
     opened: ArcSwapOption<Opened<C>>,
     open: Box<dyn Fn() -> RedisResult<C> + Send + Sync>,
+    /// Failures that could not be written down.
+    lost: Outage,
 }
 
 struct Opened<C> {
@@ -101,7 +113,11 @@ impl<C> RedisStore<C> {
 
     fn with(open: Box<dyn Fn() -> RedisResult<C> + Send + Sync>) -> Self {
         Self {
-            connection: Arc::new(Connection { opened: ArcSwapOption::empty(), open }),
+            connection: Arc::new(Connection {
+                opened: ArcSwapOption::empty(),
+                open,
+                lost: Outage::default(),
+            }),
             prefix: Arc::from("tower-authn"),
             timeout: TIMEOUT,
         }

@@ -30,6 +30,12 @@ pub(crate) enum Value<'a> {
     Object,
 }
 
+/// Whether a JSON text is an object, if it is one at all: what serde derives takes an array too, each item for the member
+/// whose turn it is.
+pub(crate) fn is_object(text: &[u8]) -> bool {
+    text.trim_ascii_start().starts_with(b"{")
+}
+
 /// Calls `member` with each member of the object that `text` is, in order.
 pub(crate) fn object<'a>(text: &'a str, mut member: impl FnMut(&str, Value<'a>)) -> Result<(), JsonFlaw> {
     let mut scan = Scan { text, bytes: text.as_bytes(), at: 0 };

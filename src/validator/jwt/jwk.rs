@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::Algorithm;
 use super::algorithm::Family;
 use super::backend::Material;
+use super::json::is_object;
 use super::key::{Key, KeyError, KeyFlaw, trimmed};
 
 #[derive(Deserialize)]
@@ -44,12 +45,16 @@ pub(crate) fn read(
     algorithms: &[Algorithm],
     origin: Origin,
 ) -> Result<(Vec<Key>, Vec<KeyError>), serde_json::Error> {
+    if !is_object(set) {
+        return Err(serde::de::Error::custom("not an object"));
+    }
     let set: Set = serde_json::from_slice(set)?;
     let mut keys = Vec::with_capacity(set.keys.len());
     let mut passed_over = Vec::new();
     for value in set.keys {
         let id = value.get("kid").and_then(serde_json::Value::as_str).map(Box::<str>::from);
-        let key = Jwk::deserialize(value).map_err(|_| (KeyFlaw::UnknownKind, None)).and_then(|jwk| {
+        let jwk = if value.is_object() { Jwk::deserialize(value).ok() } else { None };
+        let key = jwk.ok_or((KeyFlaw::UnknownKind, None)).and_then(|jwk| {
             let algorithm = jwk.algorithm(algorithms).map_err(|flaw| (flaw, None))?;
             jwk.prepare(algorithm, origin).map_err(|flaw| (flaw, Some(algorithm)))
         });
@@ -184,6 +189,13 @@ mod tests {
     }
 
     #[test]
+    fn an_array_is_no_key() {
+        let set = format!(r#"{{"keys":[["OKP",null,null,null,"a","Ed25519",null,null,"{X}",null,null]]}}"#);
+        let (keys, skipped) = read(set.as_bytes(), &Algorithm::ASYMMETRIC, Origin::Remote).unwrap();
+        assert_eq!((keys.len(), skipped.len()), (0, 1));
+    }
+
+    #[test]
     fn one_bad_key_does_not_spoil_the_set() {
         let set = format!(
             r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","x":"{X}","kid":"a"}},{{"kty":"XYZ","kid":"b"}},7,{{}},
@@ -194,6 +206,7 @@ mod tests {
         assert_eq!(skipped.iter().map(KeyError::id).collect::<Vec<_>>(), [Some("b"), None, None, Some("c")]);
         assert!(read(b"{}", &Algorithm::ASYMMETRIC, Origin::Remote).is_err());
         assert!(read(b"[]", &Algorithm::ASYMMETRIC, Origin::Remote).is_err());
+        assert!(read(b"[[]]", &Algorithm::ASYMMETRIC, Origin::Remote).is_err());
         assert!(read(br#"{"keys":[],"keys":[]}"#, &Algorithm::ASYMMETRIC, Origin::Remote).is_err());
     }
 }

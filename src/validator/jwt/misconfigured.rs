@@ -68,7 +68,7 @@ pub enum Mistake {
     KeySet { issuer: String, error: KeySetError },
     /// A file that cannot be read.
     File { issuer: String, error: String },
-    /// A URL that is none.
+    /// A URL that is none, or whose port is no number from 1 to 65535.
     Url { issuer: String, url: String },
     /// A URL without TLS; keys that anybody on the way can replace verify nothing.
     Insecure { issuer: String, url: String },
@@ -131,7 +131,12 @@ impl fmt::Display for Mistake {
             Self::File { issuer, error } => {
                 write!(f, "issuer {issuer:?}: the key set's file cannot be read: {error}")
             }
-            Self::Url { issuer, url } => write!(f, "issuer {issuer:?}: {url:?} is no absolute URL"),
+            Self::Url { issuer, url } => {
+                write!(
+                    f,
+                    "issuer {issuer:?}: {url:?} is no absolute URL, or its port is no number from 1 to 65535"
+                )
+            }
             Self::Insecure { issuer, url } => write!(
                 f,
                 "issuer {issuer:?}: {url:?} is not https; for a provider on this machine say `.allow_loopback_http()`"

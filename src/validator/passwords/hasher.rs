@@ -44,7 +44,7 @@ pub struct Hasher(Arc<Pool>);
 struct Pool {
     limits: Limits,
     permits: Arc<Semaphore>,
-    /// The one permit of what is only rehearsed.
+    /// The one permit of what is only tried out.
     trials: Arc<Semaphore>,
     waiting: AtomicUsize,
     scratch: Mutex<Vec<Scratch>>,

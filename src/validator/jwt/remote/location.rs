@@ -1,11 +1,11 @@
 //! Where a key set lies.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, num::NonZeroU16};
 
-use http::Uri;
+use http::{Uri, uri::Authority};
 use serde::Deserialize;
 
-use crate::validator::jwt::Mistake;
+use crate::validator::jwt::{Mistake, json::is_object};
 
 /// What is configured: a URL, or an issuer whose metadata names one.
 #[derive(Clone, Debug)]
@@ -32,12 +32,24 @@ impl Location {
     }
 }
 
-/// Parses a URL with scheme and host, without user or fragment.
+/// Parses a URL with scheme and host, without user or fragment; its port, if any, is one that can be connected to.
 pub(crate) fn absolute(url: &str) -> Option<Uri> {
     let uri: Uri = url.parse().ok()?;
     let authority = uri.authority()?;
     let is_plain = !authority.as_str().contains('@') && !authority.host().is_empty() && !url.contains('#');
-    (uri.scheme().is_some() && is_plain).then_some(uri)
+    (uri.scheme().is_some() && is_plain && has_good_port(authority)).then_some(uri)
+}
+
+/// `Authority::port` takes a port that is no number for none at all, and a client would connect to the default one.
+fn has_good_port(authority: &Authority) -> bool {
+    let after_host = authority.as_str().strip_prefix(authority.host());
+    match after_host.map(|rest| rest.strip_prefix(':').ok_or(rest)) {
+        Some(Err(rest)) => rest.is_empty(),
+        Some(Ok(port)) => {
+            port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<NonZeroU16>().is_ok()
+        }
+        None => false,
+    }
 }
 
 /// Whether keys may be fetched from there: over TLS, or from this machine where that is allowed.
@@ -75,13 +87,18 @@ struct Metadata {
 
 /// Reads the key set's URL out of a metadata document; one about another issuer is worth nothing (RFC 8414 §3.3).
 pub(crate) fn jwks_uri(document: &[u8], issuer: &str, allows_http: bool) -> Result<Uri, String> {
-    let metadata: Metadata = serde_json::from_slice(document)
-        .map_err(|_| "no metadata with `issuer` and `jwks_uri`".to_owned())?;
+    let metadata = if is_object(document) { serde_json::from_slice(document).ok() } else { None };
+    let metadata: Metadata = metadata.ok_or("no metadata with `issuer` and `jwks_uri`")?;
     if metadata.issuer != issuer {
         return Err(format!("the metadata is that of {:?}", metadata.issuer));
     }
     let uri = absolute(&metadata.jwks_uri).filter(|uri| is_safe(uri, allows_http));
-    uri.ok_or_else(|| format!("the key set lies at {:?}, which is no https URL", metadata.jwks_uri))
+    uri.ok_or_else(|| {
+        format!(
+            "the key set lies at {:?}, which is no https URL, or its port is no number",
+            metadata.jwks_uri
+        )
+    })
 }
 
 #[cfg(test)]
@@ -128,8 +145,33 @@ mod tests {
             "https:///k",
             "https://a@idp.example/k",
             "https://idp.example/k#f",
+            "https://[::1]x/k",
+            "https://[::1]x:80/k",
+            "https://[::1]80/k",
         ] {
             assert!(!safe(url, true), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_port_is_a_number_that_can_be_connected_to() {
+        for port in ["", ":1", ":443", ":8443", ":65535", ":00443"] {
+            for host in ["idp.example", "127.0.0.1", "[::1]"] {
+                let url = format!("https://{host}{port}/k");
+                assert!(absolute(&url).is_some(), "{url}");
+                assert!(metadata(&url).is_some(), "{url}");
+            }
+        }
+        for port in [":", ":0", ":84x3", ":99999", ":65536", ":+80", ":-1", ":8 0", ":80:80", ":0x50"] {
+            for host in ["idp.example", "127.0.0.1", "[::1]"] {
+                let url = format!("https://{host}{port}/k");
+                for location in [Location::KeySet(url.clone()), Location::Issuer(url.clone())] {
+                    assert!(matches!(location.mistake("i", false), Some(Mistake::Url { .. })), "{url}");
+                }
+                assert!(metadata(&url).is_none(), "{url}");
+                let document = format!(r#"{{"issuer":"https://idp.example","jwks_uri":"{url}"}}"#);
+                assert!(jwks_uri(document.as_bytes(), "https://idp.example", false).is_err(), "{url}");
+            }
         }
     }
 
@@ -143,6 +185,7 @@ mod tests {
             &good.replace("idp", "evil"),
             &good.replace("https://keys", "http://keys"),
             &good.replace("jwks_uri", "other"),
+            r#"["https://idp.example","https://keys.example/k"]"#,
             "[]",
             "",
         ] {

@@ -10,7 +10,8 @@
 //! | there is no tokio runtime with timers | none can be fetched, and the client sees 500 |
 //! | a token names an unknown key while the last fetch failed | the client sees 503: it may be a good one |
 //!
-//! One fetch is in flight at most, so that a late answer cannot replace a newer one. No request waits for a fetch but
+//! One fetch is in flight at most, so that a late answer cannot replace a newer one; it counts as under way from the moment
+//! it is asked for, so that all requests with a new key wait for the same one. No request waits for a fetch but
 //! those that need its result: the first ones, and those with an unknown key. A set without any key that can be used
 //! counts as a failure; keys that cannot be used are [passed over](super::KeySet::passed_over) one by one, and reported
 //! (feature `tracing`). Every request must go to `https` (or this machine, where
@@ -30,7 +31,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use client::HttpClient;
@@ -69,7 +70,6 @@ struct Shared {
     clock: Clock,
     held: RwLock<Option<Held>>,
     asked: Mutex<Asked>,
-    wanted: Notify,
     attempts: watch::Sender<Attempts>,
     issuer: Arc<str>,
     observers: Observers,
@@ -90,8 +90,12 @@ struct Asked {
     unknown: Vec<(Box<str>, Duration)>,
 }
 
+/// How the fetches stand. All of it changes at once, so that no request comes between the moment when a fetch is asked for
+/// and the moment when it starts.
 #[derive(Clone, Default)]
 struct Attempts {
+    /// A fetch was asked for, and has not started yet. It counts as under way.
+    asked_for: bool,
     started: u64,
     finished: u64,
     /// Why the last one failed.
@@ -101,8 +105,24 @@ struct Attempts {
 }
 
 impl Attempts {
-    fn is_in_flight(&self) -> bool {
-        self.started > self.finished
+    /// Returns the number of the fetch that is under way, from 1.
+    fn under_way(&self) -> Option<u64> {
+        if self.started > self.finished {
+            Some(self.started)
+        } else {
+            self.asked_for.then_some(self.started + 1)
+        }
+    }
+
+    /// Asks for the first fetch of a new task. One that the task before left unfinished is made again, under its number.
+    fn begin_anew(&mut self) {
+        self.asked_for = true;
+        self.started = self.finished;
+    }
+
+    fn start(&mut self) {
+        self.asked_for = false;
+        self.started += 1;
     }
 }
 
@@ -124,7 +144,6 @@ impl RemoteKeys {
             clock,
             held: RwLock::default(),
             asked: Mutex::default(),
-            wanted: Notify::new(),
             attempts: watch::Sender::default(),
             issuer,
             observers,
@@ -187,18 +206,16 @@ impl RemoteKeys {
         }
     }
 
-    /// Looks whether there is a key of this name by now, if it is time to.
+    /// Looks whether there is a key of this name by now: waits for the fetch that is under way, or for one of its own, if
+    /// it is time for one.
     pub(crate) async fn refresh(&self, id: &str) -> Result<(), Rejection> {
         self.start()?;
         let mut attempts = self.shared.attempts.subscribe();
-        let before = attempts.borrow().clone();
-        if before.failure.is_some() {
+        if attempts.borrow().failure.is_some() {
             return Err(self.unavailable(Reason::BackEndFailed));
         }
-        let ended = timer::timeout(PATIENCE, attempts.wait_for(|now| now.finished > before.finished))?;
-        if !before.is_in_flight() && !self.shared.ask(id) {
-            return Ok(());
-        }
+        let Some(number) = self.shared.ask(id) else { return Ok(()) };
+        let ended = timer::timeout(PATIENCE, attempts.wait_for(|now| now.finished >= number))?;
         match ended.await.map(|now| now.is_ok_and(|now| now.failure.is_none())) {
             Ok(true) => Ok(()),
             Ok(false) => Err(self.unavailable(Reason::BackEndFailed)),
@@ -222,7 +239,9 @@ impl RemoteKeys {
     fn start(&self) -> Result<(), Rejection> {
         let mut task = lock(&self.task);
         if task.as_ref().is_none_or(JoinHandle::is_finished) {
-            *task = Some(timer::runtime()?.spawn(task::run(Arc::clone(&self.shared))));
+            let runtime = timer::runtime()?;
+            self.shared.attempts.send_modify(Attempts::begin_anew);
+            *task = Some(runtime.spawn(task::run(Arc::clone(&self.shared))));
         }
         Ok(())
     }
@@ -233,8 +252,20 @@ impl Shared {
         self.held.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it is time to look for a key of this name; if so, the task does.
-    fn ask(&self, id: &str) -> bool {
+    /// Returns the number of the fetch that may bring a key of this name: the one under way, or else the next, which the
+    /// task starts at once; `None` if it is not time for one.
+    fn ask(&self, id: &str) -> Option<u64> {
+        let mut number = None;
+        self.attempts.send_if_modified(|attempts| {
+            let is_asked_for = attempts.under_way().is_none() && self.is_time_for(id);
+            attempts.asked_for |= is_asked_for;
+            number = attempts.under_way();
+            is_asked_for
+        });
+        number
+    }
+
+    fn is_time_for(&self, id: &str) -> bool {
         let now = self.clock.monotonic();
         let mut asked = lock(&self.asked);
         asked.unknown.retain(|(_, until)| now < *until);
@@ -244,7 +275,6 @@ impl Shared {
         }
         asked.last = Some(now);
         asked.unknown.push((id.into(), now + UNKNOWN_FOR));
-        self.wanted.notify_one();
         true
     }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::client::Cause;
 use super::fetch::{Fetched, Known};
-use super::{Held, Shared};
+use super::{Attempts, Held, Shared};
 use crate::observe::{Occurrence, Severity};
 use crate::timer;
 use crate::validator::jwt::KeySet;
@@ -23,10 +23,9 @@ pub(super) async fn run(shared: Arc<Shared>) {
     let mut known = Known::default();
     let mut body = Bytes::new();
     let mut pause = SHORTEST_PAUSE;
-    // Requests wait for it from now on.
-    shared.attempts.send_modify(|attempts| attempts.started = attempts.finished);
+    let mut attempts = shared.attempts.subscribe();
     loop {
-        shared.attempts.send_modify(|attempts| attempts.started += 1);
+        shared.attempts.send_modify(Attempts::start);
         let outcome = attempt(&shared, &mut known, &mut body).await;
         let wait = match &outcome {
             Ok(fetched) => {
@@ -61,7 +60,9 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 Err(failure) => attempts.failure = Some(failure.to_string().into()),
             }
         });
-        let Ok(pause) = timer::timeout(wait, shared.wanted.notified()) else { return };
+        let Ok(pause) = timer::timeout(wait, attempts.wait_for(|attempts| attempts.asked_for)) else {
+            return;
+        };
         let _ = pause.await;
     }
 }

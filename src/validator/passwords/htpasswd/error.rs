@@ -2,7 +2,8 @@ use std::{error::Error, fmt, io, path::PathBuf, sync::Arc};
 
 use super::super::HashError;
 
-/// Why a password file cannot be used: it cannot be read, or some of its lines cannot, all of which are named.
+/// Why a password file cannot be used: it cannot be read, is no regular file or too large, or some of its lines cannot be used,
+/// all of which are named.
 ///
 /// It shows line numbers, and nothing of the lines: on a line that is wrong, anything may be a password.
 ///
@@ -21,6 +22,8 @@ pub struct HtpasswdError {
 #[derive(Clone, Debug)]
 pub(super) enum Failure {
     Read(Arc<io::Error>),
+    /// What it is instead.
+    NotRegular(&'static str),
     TooLarge,
     Lines(Vec<(usize, LineProblem)>),
 }
@@ -55,8 +58,20 @@ impl HtpasswdError {
     pub fn problems(&self) -> &[(usize, LineProblem)] {
         match &self.failure {
             Failure::Lines(problems) => problems,
-            Failure::Read(_) | Failure::TooLarge => &[],
+            Failure::Read(_) | Failure::NotRegular(_) | Failure::TooLarge => &[],
         }
+    }
+
+    /// Whether there is something else than a regular file: a FIFO, a device, a socket or a directory.
+    ///
+    /// ```
+    /// use tower_authn::validator::passwords::Passwords;
+    ///
+    /// let error = Passwords::from_file("/").unwrap_err();
+    /// assert!(error.is_no_regular_file());
+    /// ```
+    pub fn is_no_regular_file(&self) -> bool {
+        matches!(self.failure, Failure::NotRegular(_))
     }
 }
 
@@ -65,6 +80,7 @@ impl fmt::Display for HtpasswdError {
         write!(f, "{}: ", self.path.display())?;
         match &self.failure {
             Failure::Read(error) => error.fmt(f),
+            Failure::NotRegular(kind) => write!(f, "it is {kind}, not a regular file"),
             Failure::TooLarge => f.write_str("the file is larger than 64 MiB"),
             Failure::Lines(problems) => {
                 for (index, (line, problem)) in problems.iter().enumerate() {
@@ -81,7 +97,7 @@ impl Error for HtpasswdError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.failure {
             Failure::Read(error) => Some(error),
-            Failure::TooLarge | Failure::Lines(_) => None,
+            Failure::NotRegular(_) | Failure::TooLarge | Failure::Lines(_) => None,
         }
     }
 }

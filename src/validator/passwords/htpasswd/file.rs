@@ -1,11 +1,10 @@
 use std::{
     collections::HashMap,
     fmt,
-    fs::{File, Metadata},
-    io::{self, Read as _},
+    io::Read as _,
     path::PathBuf,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
-    time::{Duration, SystemTime},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::Duration,
 };
 
 use super::{
@@ -13,16 +12,13 @@ use super::{
     HtpasswdError,
     error::Failure,
     lines,
+    looks::Looks,
+    opened::{self, LARGEST, Stamp},
 };
 use crate::{
     Clock, Rejection,
     observe::{Observers, Occurrence, Severity},
-    timer,
 };
-
-const LARGEST: u64 = 64 * 1024 * 1024;
-/// A file that changed so recently may still be written to, or be changed again within the same tick of its time stamp.
-const SETTLED: Duration = Duration::from_secs(1);
 
 /// How an Apache password file is read.
 ///
@@ -32,6 +28,11 @@ const SETTLED: Duration = Duration::from_secs(1);
 /// Before a look-up, once a second at most, the file's time stamp is asked for; a changed file is read as soon as it
 /// is a second old. If it cannot be used, or vanishes, the users that were read last stay, and
 /// [`problem`](HtpasswdFile::problem) and the log (feature `tracing`) say why.
+///
+/// Only a regular file of 64 MiB at most is read; a FIFO, a device, a socket or a directory is an error. While a look at the
+/// file hangs, as on a network mount whose server is gone, no second one is started: all sign-ins wait for the same one, with
+/// one thread for all of them, and each sees 503 when its [look-up takes too long](super::super::Passwords::look_up_within). They go on
+/// when the file answers again.
 ///
 /// ```no_run
 /// use tower_authn::validator::passwords::{Htpasswd, Passwords};
@@ -75,33 +76,39 @@ impl Htpasswd {
         Self { clock, ..self }
     }
 
-    /// Reads the file.
+    /// Reads the file. It blocks the thread, for as long as the file takes.
     ///
     /// # Errors
     ///
-    /// A file that cannot be read; all its lines that cannot be used, at once.
+    /// A file that cannot be read, is no regular file, or is larger than 64 MiB; all its lines that cannot be used, at once.
     pub fn open(self) -> Result<HtpasswdFile, HtpasswdError> {
         let now = self.clock.monotonic();
         let (stamp, users) = self.read()?;
         let used = stamp.has_settled(self.clock.now()).then_some(stamp);
         let state = State { users: Arc::new(users), checked: now, seen: Some(stamp), used, problem: None };
         let file = Shared { options: self, state: RwLock::new(state) };
-        Ok(HtpasswdFile { shared: Arc::new(file), checking: tokio::sync::Mutex::default() })
+        Ok(HtpasswdFile { shared: Arc::new(file), looks: Looks::default() })
     }
 
     fn read(&self) -> Result<(Stamp, Users), HtpasswdError> {
-        let failed = |failure| HtpasswdError { path: self.path.clone(), failure };
-        let unread = |error: io::Error| failed(Failure::Read(Arc::new(error)));
-        let file = File::open(&self.path).map_err(unread)?;
-        let stamp = Stamp::of(&file.metadata().map_err(unread)?).map_err(unread)?;
+        self.users().map_err(|failure| self.failed(failure))
+    }
+
+    fn users(&self) -> Result<(Stamp, Users), Failure> {
+        let (file, stamp) = opened::open(&self.path)?;
         let mut bytes = Vec::new();
-        (&file).take(LARGEST + 1).read_to_end(&mut bytes).map_err(unread)?;
+        // It may grow while it is read, or not know its length, as those of `/proc`.
+        file.take(LARGEST + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > LARGEST {
-            return Err(failed(Failure::TooLarge));
+            return Err(Failure::TooLarge);
         }
-        let by_name = lines::read(&bytes, self.parse).map_err(|problems| failed(Failure::Lines(problems)))?;
+        let by_name = lines::read(&bytes, self.parse).map_err(Failure::Lines)?;
         let commonest = commonest(by_name.values());
         Ok((stamp, Users { by_name, commonest }))
+    }
+
+    fn failed(&self, failure: Failure) -> HtpasswdError {
+        HtpasswdError { path: self.path.clone(), failure }
     }
 }
 
@@ -119,8 +126,7 @@ impl Htpasswd {
 /// ```
 pub struct HtpasswdFile {
     shared: Arc<Shared>,
-    /// Held while the file is looked at: who comes then waits, lest it be told what no longer holds.
-    checking: tokio::sync::Mutex<()>,
+    looks: Looks<Arc<Users>>,
 }
 
 struct Shared {
@@ -159,22 +165,31 @@ impl HtpasswdFile {
         self.shared.state().problem.clone()
     }
 
+    /// The users, as of a look at the file that began no longer ago than [`Htpasswd::check_every`] says.
     async fn users(&self) -> Result<Arc<Users>, Rejection> {
-        if let Some(users) = self.shared.fresh() {
-            return Ok(users);
+        let Htpasswd { clock, every, .. } = &self.shared.options;
+        let arrived = clock.monotonic();
+        loop {
+            if let Some(users) = self.shared.fresh() {
+                return Ok(users);
+            }
+            let shared = Arc::clone(&self.shared);
+            let (began, users) = self.looks.join(clock.monotonic(), move || shared.check()).await?;
+            // One that hung since before may not know of a user who was removed in the meantime. The next one began later.
+            if arrived.saturating_sub(began) <= *every {
+                return Ok(users);
+            }
         }
-        let _checking = self.checking.lock().await;
-        if let Some(users) = self.shared.fresh() {
-            return Ok(users);
-        }
-        let shared = Arc::clone(&self.shared);
-        Ok(timer::runtime()?.spawn_blocking(move || shared.check()).await?)
     }
 }
 
 impl Shared {
     fn state(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The users, unless the file has to be looked at first.
@@ -192,47 +207,47 @@ impl Shared {
             let state = self.state();
             (state.seen, state.used)
         };
-        let seen = std::fs::metadata(path).and_then(|metadata| Stamp::of(&metadata));
-        let read = match seen {
-            Ok(stamp) if used == Some(stamp) => None,
-            Ok(stamp) if before != Some(stamp) && !stamp.has_settled(clock.now()) => None,
-            Ok(stamp) => Some(match self.options.read() {
-                // It changed in between: the next check sees to it.
-                Ok((read, _)) if read != stamp => return self.checked(checked, Some(read)),
-                Ok((_, users)) => Ok((stamp, users)),
-                Err(error) => Err((Some(stamp), error)),
-            }),
-            Err(ref error) => {
-                let error = Arc::new(io::Error::new(error.kind(), error.to_string()));
-                Some(Err((None, HtpasswdError { path: path.clone(), failure: Failure::Read(error) })))
-            }
+        let stamp = match Stamp::at(path) {
+            Ok(stamp) => stamp,
+            Err(failure) => return self.failed(checked, None, self.options.failed(failure)),
         };
-        match read {
-            None => {}
-            Some(Ok((stamp, users))) => {
+        let is_unsettled = before != Some(stamp) && !stamp.has_settled(clock.now());
+        if used == Some(stamp) || is_unsettled {
+            return self.checked(checked, Some(stamp));
+        }
+        match self.options.read() {
+            // It changed in between: the next check sees to it.
+            Ok((read, _)) if read != stamp => self.checked(checked, Some(read)),
+            Ok((_, users)) => {
                 let text = format!("users read from {}: {}", path.display(), users.by_name.len());
                 let read = Occurrence::new("users_read", Severity::Debug, &text);
                 Observers::standard().tell_of(&read.with(&[("path", &path.display())]));
-                let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+                let mut state = self.state_mut();
                 (state.users, state.used, state.problem) = (Arc::new(users), Some(stamp), None);
+                drop(state);
+                self.checked(checked, Some(stamp))
             }
-            Some(Err((stamp, error))) => {
-                let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-                if state.problem.as_ref().map(ToString::to_string) != Some(error.to_string()) {
-                    let text = format!("users not read, those of before stay: {error}");
-                    let not_read = Occurrence::new("users_not_read", Severity::Warning, &text);
-                    Observers::standard().tell_of(&not_read.with(&[("path", &path.display())]));
-                }
-                // What could not be read for another reason than its content is tried again.
-                state.used = stamp.filter(|_| !error.problems().is_empty());
-                state.problem = Some(Arc::new(error));
-            }
+            Err(error) => self.failed(checked, Some(stamp), error),
         }
-        self.checked(checked, seen.ok())
+    }
+
+    /// Keeps the users, and says why.
+    fn failed(&self, checked: Duration, seen: Option<Stamp>, error: HtpasswdError) -> Arc<Users> {
+        let known = self.state().problem.as_ref().map(ToString::to_string);
+        if known != Some(error.to_string()) {
+            let text = format!("users not read, those of before stay: {error}");
+            Observers::standard().tell_of(&Occurrence::new("users_not_read", Severity::Warning, &text));
+        }
+        let mut state = self.state_mut();
+        // What could not be read for another reason than its content is tried again.
+        state.used = seen.filter(|_| !error.problems().is_empty());
+        state.problem = Some(Arc::new(error));
+        drop(state);
+        self.checked(checked, seen)
     }
 
     fn checked(&self, checked: Duration, seen: Option<Stamp>) -> Arc<Users> {
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state_mut();
         (state.checked, state.seen) = (checked, seen);
         Arc::clone(&state.users)
     }
@@ -255,27 +270,5 @@ impl LookUp for HtpasswdFile {
 impl fmt::Debug for HtpasswdFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HtpasswdFile({}: {})", self.shared.options.path.display(), self.len())
-    }
-}
-
-/// By what a changed file is told from the one before.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    modified: SystemTime,
-    len: u64,
-    inode: u64,
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> io::Result<Self> {
-        #[cfg(unix)]
-        let inode = std::os::unix::fs::MetadataExt::ino(metadata);
-        #[cfg(not(unix))]
-        let inode = 0;
-        Ok(Self { modified: metadata.modified()?, len: metadata.len(), inode })
-    }
-
-    fn has_settled(&self, now: SystemTime) -> bool {
-        now.duration_since(self.modified).is_ok_and(|age| age >= SETTLED)
     }
 }
