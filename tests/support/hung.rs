@@ -27,7 +27,7 @@ impl Hung {
         let mut hung = Self { child, lines };
         let said = hung.line();
         if said != "mounted" {
-            println!("skipped: no file system can be mounted here: {said}");
+            super::skipped_anywhere(&format!("no file system can be mounted here: {said}"));
             return None;
         }
         Some(hung)
