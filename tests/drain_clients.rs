@@ -132,7 +132,9 @@ async fn a_connection_that_ends_with_its_answer_ends_in_order() {
         let mut connection = Connection::to(address).await;
         connection.send(&format!("{head}\r\nhost: x\r\ncontent-length: 300000\r\n\r\n")).await;
         assert_eq!(connection.status().await, "401");
-        connection.send(&"x".repeat(300_000)).await;
+        // A connection that is closed takes the first, and not the second.
+        connection.send(&"x".repeat(150_000)).await;
+        connection.send(&"x".repeat(150_000)).await;
         assert_eq!(connection.0.read(&mut [0]).await.unwrap(), 0, "{head}");
     }
 }
