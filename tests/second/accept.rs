@@ -65,8 +65,9 @@ fn thousandths(text: &str) -> u32 {
             1 => char == '.',
             _ => char.is_ascii_digit(),
         });
-    let value = if is_one { text.parse::<f64>().unwrap() } else { 2.0 };
-    if value > 1.0 { 0 } else { (value * 1000.0).round() as u32 }
+    let digits = if is_one { text.replace('.', "") } else { String::new() };
+    let thousandths = format!("{digits:0<4}").parse().unwrap();
+    if thousandths > 1000 { 0 } else { thousandths }
 }
 
 /// The pieces between separators that are not in a quoted string.
