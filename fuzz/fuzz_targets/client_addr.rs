@@ -1,4 +1,5 @@
-//! Any lines of `X-Forwarded-For` and `Forwarded`, walked past proxies that are trusted by their network or number.
+//! Any lines of `X-Forwarded-For` and `Forwarded`, walked past proxies that are trusted by their
+//! network or number.
 #![no_main]
 
 use std::net::IpAddr;

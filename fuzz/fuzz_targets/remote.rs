@@ -1,4 +1,5 @@
-//! Any answers of an issuer: metadata, redirects and key sets, and two tokens that are good if the key is there.
+//! Any answers of an issuer: metadata, redirects and key sets, and two tokens that are good if the
+//! key is there.
 #![no_main]
 
 use std::{
@@ -22,7 +23,8 @@ use tower_authn_fuzz::{
 const ISSUER: &str = "https://idp.example";
 const KEYS: &str = "https://keys.example:8443/set";
 
-/// The public half of the key of RFC 8037 §A.2, and tokens that the other half signed: with the `kid` `one`, and without.
+/// The public half of the key of RFC 8037 §A.2, and tokens that the other half signed: with the
+/// `kid` `one`, and without.
 const KEY: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 const TOKENS: [(Option<&str>, &str); 2] = [
     (
@@ -156,14 +158,16 @@ fuzz_target!(|data: &[u8]| {
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let (found, status) = runtime.block_on(async {
         let jwt = builder.build().unwrap();
-        // What the first attempt comes to is there before the second begins, a quarter of a second later.
+        // What the first attempt comes to is there before the second begins, a quarter of a second
+        // later.
         (jwt.validate(BearerToken::new(token)).await, jwt.keys().remove(0))
     });
     let asked = provider.0.lock().unwrap().0.clone();
 
     let mut requests = Requests { answers: &answers, asked: &asked, at: 0 };
     let mut expected = requests.first_attempt(is_discovered, kid);
-    // A token that names an unknown key makes the crate look once more: the key may be in a later answer.
+    // A token that names an unknown key makes the crate look once more: the key may be in a later
+    // answer.
     if asked.len() > requests.at {
         assert!(kid.is_some() && expected != Verdict::Yes, "asked for {asked:?}");
         asked.iter().for_each(|url| assert_ne!(is_safe(url), Verdict::No, "{url}"));
@@ -177,7 +181,8 @@ fuzz_target!(|data: &[u8]| {
         }
         Err(rejection) => {
             assert_ne!(expected, Verdict::Yes, "{rejection}");
-            // Without keys, or where the last attempt failed, it cannot be said that the token is not good.
+            // Without keys, or where the last attempt failed, it cannot be said that the token is
+            // not good.
             let is_certain = status.is_ready() && status.failure().is_none();
             let kind = if is_certain { RejectionKind::Invalid } else { RejectionKind::Unavailable };
             assert_eq!(rejection.kind(), kind, "{rejection}");
@@ -292,7 +297,8 @@ impl Requests<'_> {
     }
 }
 
-/// Whether a request is for this URL: an empty path is `/`, and the scheme has no case (RFC 9110 §4.2.3).
+/// Whether a request is for this URL: an empty path is `/`, and the scheme has no case (RFC 9110
+/// §4.2.3).
 fn are_same(asked: &str, url: &str) -> bool {
     let mut url = url.to_owned();
     if let Some(scheme) = url.get_mut(.."https".len()) {

@@ -1,4 +1,5 @@
-//! What the targets share: a second reading of what the crate reads, and pieces for the fuzzer to build with.
+//! What the targets share: a second reading of what the crate reads, and pieces for the fuzzer to
+//! build with.
 
 #[path = "../../tests/properties_jwt/judge.rs"]
 pub mod judge;
@@ -25,8 +26,8 @@ pub mod support {
 /// The byte that announces a piece.
 const PIECE: u8 = 1;
 
-/// Writes a piece for each [`PIECE`] and the byte that follows it, and every other byte as it is, so that the fuzzer
-/// need not find words of many letters by chance.
+/// Writes a piece for each [`PIECE`] and the byte that follows it, and every other byte as it is,
+/// so that the fuzzer need not find words of many letters by chance.
 pub fn expand(data: &[u8], pieces: &[&str]) -> Vec<u8> {
     let mut expanded = Vec::new();
     let mut bytes = data.iter();

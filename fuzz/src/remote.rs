@@ -1,4 +1,5 @@
-//! What an issuer answers, read once more: metadata (RFC 8414, OpenID Connect Discovery 1.0) and key sets (RFC 7517).
+//! What an issuer answers, read once more: metadata (RFC 8414, OpenID Connect Discovery 1.0) and
+//! key sets (RFC 7517).
 
 use crate::second::{
     base64,
@@ -17,8 +18,8 @@ pub enum Verdict {
 /// A document, where all JSON readers agree on what it is; `None` where they need not.
 fn document(body: &[u8]) -> Option<Option<Json>> {
     let Ok(text) = std::str::from_utf8(body) else { return None };
-    // Halves of characters are no error of the grammar (RFC 8259 §8.2), and neither are numbers without a bound, a name
-    // twice, or any depth.
+    // Halves of characters are no error of the grammar (RFC 8259 §8.2), and neither are numbers
+    // without a bound, a name twice, or any depth.
     if text.to_ascii_lowercase().contains("\\ud") {
         return None;
     }
@@ -94,7 +95,8 @@ fn is_key(jwk: &Json, key: &str) -> bool {
     text("kty") == Some("OKP") && text("crv") == Some("Ed25519") && is_same
 }
 
-/// Whether it says nothing against it by `use`, `key_ops` and `alg`, and has no member of another type.
+/// Whether it says nothing against it by `use`, `key_ops` and `alg`, and has no member of another
+/// type.
 fn is_for_signatures(jwk: &Json) -> bool {
     let is_text_or = |name: &str, values: &[&str]| match jwk.member(name) {
         None | Some(Json::Null) => true,

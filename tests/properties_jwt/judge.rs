@@ -1,4 +1,5 @@
-//! A validator that is configured as rules say, and what it says; the fuzz target `jwt` holds it against the same rules.
+//! A validator that is configured as rules say, and what it says; the fuzz target `jwt` holds it
+//! against the same rules.
 #![allow(unreachable_pub)] // the fuzz target takes it from another package
 
 use std::time::{Duration, SystemTime};

@@ -1,6 +1,7 @@
 //! `Accept` (RFC 9110 §12.5.1), as the responders read it.
 
-/// How much is read, in bytes over all lines; an element that begins before the end of it and ends behind is not.
+/// How much is read, in bytes over all lines; an element that begins before the end of it and ends
+/// behind is not.
 const LONGEST: usize = 1024;
 
 /// A quality in thousandths, and how specific the range is that gives it.
@@ -26,7 +27,8 @@ pub fn wants_html(lines: &[&str]) -> bool {
     page.0 > 0 && page > data && page >= text
 }
 
-/// What the most specific range says that is about a media type; of those that are as specific, the first.
+/// What the most specific range says that is about a media type; of those that are as specific, the
+/// first.
 fn weight(list: &[&str], media_type: &str) -> Weight {
     let mut found = (0, 0);
     for range in list {

@@ -5,7 +5,8 @@ pub const URL: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234
 /// Of `crypt`'s relatives, bcrypt has its own order.
 pub const BCRYPT: &str = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/// Without padding. `None`: another character, a length that no bytes have, or bits that stand for nothing.
+/// Without padding. `None`: another character, a length that no bytes have, or bits that stand for
+/// nothing.
 pub fn unpadded(alphabet: &str, text: &[u8]) -> Option<Vec<u8>> {
     let bits = bits(alphabet, text)?;
     let spare = bits.len() % 8;

@@ -1,4 +1,5 @@
-//! Tokens (RFC 7515, 7519, 8725, 9068), as rules 9 to 17 have them: all that is wrong with one, whatever is looked at first.
+//! Tokens (RFC 7515, 7519, 8725, 9068), as rules 9 to 17 have them: all that is wrong with one,
+//! whatever is looked at first.
 
 use std::collections::BTreeSet;
 
