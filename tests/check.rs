@@ -112,18 +112,13 @@ fn what_an_apps_own_part_says_is_warned_of() {
 
 #[cfg(all(feature = "jwt-aws-lc", feature = "testing"))]
 mod jwt {
-    use std::{
-        collections::BTreeSet,
-        time::{Duration, SystemTime},
-    };
+    use std::time::{Duration, SystemTime};
 
     use serde_json::json;
     use support::mint::{AUDIENCE, ISSUER};
     use support::provider::{Answer, Provider, Signer, URL};
     use tower_authn::validator::jwt::{Algorithm, Jwt, JwtBuilder, KeyStatus};
     use tower_authn::{Clock, scheme::Bearer};
-    #[cfg(feature = "session")]
-    use tower_authn::{scheme::SessionCookie, validator::session::Sessions};
 
     use super::*;
 
@@ -201,75 +196,83 @@ mod jwt {
         assert_eq!(warnings(Bearer::new("r").validated_by(jwt)), expected);
     }
 
-    /// The names of all warnings, as the source declares them: what may get more variants cannot be matched whole from here.
-    fn declared(source: &'static str, declaration: &str) -> BTreeSet<&'static str> {
-        let (_, variants) = source.split_once(declaration).unwrap();
-        let (variants, _) = variants.split_once("\n}").unwrap();
-        let names = variants.lines().map(|line| name(line.trim_start()));
-        names.filter(|name| name.starts_with(char::is_uppercase)).collect()
-    }
-
-    /// What `Debug` and the source begin with.
-    fn name(text: &str) -> &str {
-        text.split(|char: char| !char.is_ascii_alphanumeric()).next().unwrap()
-    }
-
     #[cfg(feature = "session")]
-    fn by_session(
-        cookie: SessionCookie,
-        limited: impl Fn(Sessions<String>) -> Sessions<String>,
-    ) -> Vec<Warning> {
-        let sessions = limited(Sessions::in_memory(&cookie));
-        warnings(cookie.validated_by(sessions))
-    }
+    mod all {
+        use std::collections::BTreeSet;
 
-    #[cfg(feature = "session")]
-    #[tokio::test(start_paused = true)]
-    async fn every_warning_is_provoked_names_its_remedy_and_stands_in_the_manual() {
-        let cookie = || SessionCookie::new("web");
-        let everybody: Networks = "0.0.0.0/0".parse().unwrap();
-        let behind = |proxies| {
-            let client = ClientAddr::new().behind(proxies);
-            warnings(client.validated_by(IpAllowlist::new(Networks::private())))
-        };
-        let hops = |count| TrustedProxies::hops(count, ForwardedBy::XForwardedFor);
-        let one_day = Duration::from_secs(24 * 3600);
-        let bare = Jwt::<()>::issuer(ISSUER).audience(AUDIENCE).secret(Algorithm::HS256, &[7; 32]);
-        let provoked = [
-            warnings(Basic::new("r").validated_by(users())),
-            warnings(Bearer::new("r").validated_by(bare.build().unwrap())),
-            asked(builder(&publishing(&[("date", "Sun, 06 Nov 1994 10:01:00 GMT")]))).await.0,
-            asked(builder(&publishing(&[])).algorithms([Algorithm::EdDSA, Algorithm::RS256])).await.0,
-            asked(builder(&Provider::default())).await.0,
-            by_session(cookie().over_plain_http_at("[::1]:80".parse().unwrap()).unwrap(), |web| web),
-            by_session(cookie().sent_with_requests_of_other_sites(), |web| web),
-            by_session(cookie(), |web| web.idle_limit(one_day)),
-            warnings(ClientAddr::new().validated_by(IpAllowlist::new(everybody.clone()))),
-            behind(TrustedProxies::networks(everybody, ForwardedBy::Forwarded)),
-            behind(hops(0)),
-            behind(hops(33)),
-            warnings(Outdated.validated_by(async |()| Ok::<_, Rejection>(Some("alice")))),
-        ]
-        .concat();
+        use tower_authn::{scheme::SessionCookie, validator::session::Sessions};
 
-        let of_addresses =
-            declared(include_str!("../src/validator/networks/warning.rs"), "pub enum AddressWarning {");
-        let mut all = declared(include_str!("../src/inspect/warning.rs"), "pub enum ConfigurationWarning {");
-        assert!(all.remove("Address"), "it stands for those of addresses");
-        assert!(!of_addresses.is_empty() && of_addresses.is_disjoint(&all));
-        all.extend(&of_addresses);
-        let debugged: Vec<_> = provoked.iter().map(|warning| format!("{warning:?}")).collect();
-        let names = debugged.iter().map(|text| name(text.strip_prefix("Address(").unwrap_or(text)));
-        assert_eq!(names.collect::<BTreeSet<_>>(), all);
+        use super::*;
 
-        let manual = include_str!("../src/manual/operating.md");
-        for (warning, debugged) in provoked.iter().zip(&debugged) {
-            assert!(warning.to_string().contains(": "), "{warning}: a remedy behind a colon");
-            let row = match warning {
-                Warning::Address(_) => format!("| `{debugged}` |"),
-                _ => format!("| `{}` |", name(debugged)),
+        /// The names of all warnings, as the source declares them: what may get more variants cannot be matched whole from here.
+        fn declared(source: &'static str, declaration: &str) -> BTreeSet<&'static str> {
+            let (_, variants) = source.split_once(declaration).unwrap();
+            let (variants, _) = variants.split_once("\n}").unwrap();
+            let names = variants.lines().map(|line| name(line.trim_start()));
+            names.filter(|name| name.starts_with(char::is_uppercase)).collect()
+        }
+
+        /// What `Debug` and the source begin with.
+        fn name(text: &str) -> &str {
+            text.split(|char: char| !char.is_ascii_alphanumeric()).next().unwrap()
+        }
+
+        fn by_session(
+            cookie: SessionCookie,
+            limited: impl Fn(Sessions<String>) -> Sessions<String>,
+        ) -> Vec<Warning> {
+            let sessions = limited(Sessions::in_memory(&cookie));
+            warnings(cookie.validated_by(sessions))
+        }
+
+        #[tokio::test(start_paused = true)]
+        async fn every_warning_is_provoked_names_its_remedy_and_stands_in_the_manual() {
+            let cookie = || SessionCookie::new("web");
+            let everybody: Networks = "0.0.0.0/0".parse().unwrap();
+            let behind = |proxies| {
+                let client = ClientAddr::new().behind(proxies);
+                warnings(client.validated_by(IpAllowlist::new(Networks::private())))
             };
-            assert!(manual.contains(&row), "{row}");
+            let hops = |count| TrustedProxies::hops(count, ForwardedBy::XForwardedFor);
+            let one_day = Duration::from_secs(24 * 3600);
+            let bare = Jwt::<()>::issuer(ISSUER).audience(AUDIENCE).secret(Algorithm::HS256, &[7; 32]);
+            let provoked = [
+                warnings(Basic::new("r").validated_by(users())),
+                warnings(Bearer::new("r").validated_by(bare.build().unwrap())),
+                asked(builder(&publishing(&[("date", "Sun, 06 Nov 1994 10:01:00 GMT")]))).await.0,
+                asked(builder(&publishing(&[])).algorithms([Algorithm::EdDSA, Algorithm::RS256])).await.0,
+                asked(builder(&Provider::default())).await.0,
+                by_session(cookie().over_plain_http_at("[::1]:80".parse().unwrap()).unwrap(), |web| web),
+                by_session(cookie().sent_with_requests_of_other_sites(), |web| web),
+                by_session(cookie(), |web| web.idle_limit(one_day)),
+                warnings(ClientAddr::new().validated_by(IpAllowlist::new(everybody.clone()))),
+                behind(TrustedProxies::networks(everybody, ForwardedBy::Forwarded)),
+                behind(hops(0)),
+                behind(hops(33)),
+                warnings(Outdated.validated_by(async |()| Ok::<_, Rejection>(Some("alice")))),
+            ]
+            .concat();
+
+            let of_addresses =
+                declared(include_str!("../src/validator/networks/warning.rs"), "pub enum AddressWarning {");
+            let mut all =
+                declared(include_str!("../src/inspect/warning.rs"), "pub enum ConfigurationWarning {");
+            assert!(all.remove("Address"), "it stands for those of addresses");
+            assert!(!of_addresses.is_empty() && of_addresses.is_disjoint(&all));
+            all.extend(&of_addresses);
+            let debugged: Vec<_> = provoked.iter().map(|warning| format!("{warning:?}")).collect();
+            let names = debugged.iter().map(|text| name(text.strip_prefix("Address(").unwrap_or(text)));
+            assert_eq!(names.collect::<BTreeSet<_>>(), all);
+
+            let manual = include_str!("../src/manual/operating.md");
+            for (warning, debugged) in provoked.iter().zip(&debugged) {
+                assert!(warning.to_string().contains(": "), "{warning}: a remedy behind a colon");
+                let row = match warning {
+                    Warning::Address(_) => format!("| `{debugged}` |"),
+                    _ => format!("| `{}` |", name(debugged)),
+                };
+                assert!(manual.contains(&row), "{row}");
+            }
         }
     }
 }

@@ -126,6 +126,20 @@ async fn a_connection_stays_usable_once_all_was_sent() {
 }
 
 #[tokio::test]
+async fn a_connection_that_ends_with_its_answer_ends_in_order() {
+    let address = serve(&patient()).await;
+    for head in ["POST / HTTP/1.1\r\nconnection: close", "POST / HTTP/1.0"] {
+        let mut connection = Connection::to(address).await;
+        connection.send(&format!("{head}\r\nhost: x\r\ncontent-length: 300000\r\n\r\n")).await;
+        assert_eq!(connection.status().await, "401");
+        // A connection that is closed takes the first, and not the second.
+        connection.send(&"x".repeat(150_000)).await;
+        connection.send(&"x".repeat(150_000)).await;
+        assert_eq!(connection.0.read(&mut [0]).await.unwrap(), 0, "{head}");
+    }
+}
+
+#[tokio::test]
 async fn chunks_and_trailers_are_read_to_their_end() {
     let address = serve(&patient()).await;
     let mut connection = Connection::to(address).await;

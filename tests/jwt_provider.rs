@@ -3,10 +3,10 @@
 
 mod support;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use support::ask;
-use support::openid::{OpenId, TWO_SECONDS};
+use support::openid::{OpenId, PATIENCE};
 use tower_authn::validator::jwt::{Jwt, remote::HttpsClient};
 use tower_authn::{Authenticator as _, Scheme as _, scheme::Bearer};
 
@@ -68,7 +68,7 @@ async fn no_request_fails_while_keys_rotate() {
 }
 
 #[tokio::test]
-async fn an_outage_is_503_and_recovery_takes_less_than_two_seconds() {
+async fn an_outage_is_503_and_ends_with_the_providers_return() {
     let Some(mut provider) = OpenId::start("outage") else { return };
     let jwt = jwt(&provider);
     let old = provider.token("RS256");
@@ -99,7 +99,7 @@ async fn an_outage_is_503_and_recovery_takes_less_than_two_seconds() {
         if seen == [(200, 200), (200, 200)] {
             break;
         }
-        assert!(back.elapsed() < TWO_SECONDS, "{seen:?}");
-        tokio::time::sleep(TWO_SECONDS / 40).await;
+        assert!(back.elapsed() < PATIENCE, "{seen:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

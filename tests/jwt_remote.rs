@@ -144,7 +144,8 @@ async fn rule_14_a_new_key_is_found_at_once() {
     assert_eq!(provider.asked(), 2);
 }
 
-/// Validates one token 500 times at once; returns how many were accepted, and why the first of the others was not.
+/// Validates one token 500 times at once; returns how many were accepted, and why one of the
+/// others was not.
 async fn five_hundred(jwt: &Jwt, token: &str) -> (usize, Option<(RejectionKind, Reason)>) {
     let all = (0..500).map(|_| {
         let (jwt, token) = (jwt.clone(), token.to_owned());

@@ -194,11 +194,11 @@ fn only_regular_files_are_opened() {
         (folder.root(), "a directory"),
     ] {
         let error = Passwords::from_file(path).unwrap_err();
-        assert!(error.is_no_regular_file() && error.problems().is_empty(), "{error:?}");
+        assert!(error.is_not_regular_file() && error.problems().is_empty(), "{error:?}");
         assert_eq!(error.to_string(), format!("{}: it is {kind}, not a regular file", path.display()));
     }
     let missing = Passwords::from_file(folder.path("missing")).unwrap_err();
-    assert!(!missing.is_no_regular_file(), "{missing}");
+    assert!(!missing.is_not_regular_file(), "{missing}");
 }
 
 #[tokio::test]
@@ -210,7 +210,7 @@ async fn a_file_that_becomes_a_fifo_leaves_the_users_and_says_so() {
     make_fifo(&path);
     for _ in 0..3 {
         assert_eq!(watched.later("alice").await.as_deref(), Ok("alice"));
-        assert!(watched.passwords.look_up().problem().unwrap().is_no_regular_file());
+        assert!(watched.passwords.look_up().problem().unwrap().is_not_regular_file());
     }
 
     fs::remove_file(&path).unwrap();

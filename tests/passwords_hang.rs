@@ -1,5 +1,5 @@
-//! A password file on a file system that hangs, or is wrong about its length: what it costs, and that it is over when the
-//! file system answers again.
+//! A password file on a file system that hangs, or is wrong about its length: what it costs, and
+//! that it is over when the file system answers again.
 //!
 //! It has a process of its own, since it counts threads.
 #![cfg(all(feature = "passwords", feature = "testing", target_os = "linux"))]

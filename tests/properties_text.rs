@@ -132,7 +132,8 @@ mod passwords {
         "$pbkdf2-sha512$i=1000$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
     ];
 
-    /// A good hash with some characters inserted, replaced, deleted or doubled, or with another number in it.
+    /// A good hash with some characters inserted, replaced, deleted or doubled, or with another
+    /// number in it.
     fn hash() -> impl Strategy<Value = String> {
         let piece = select(vec![
             "",

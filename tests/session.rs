@@ -49,7 +49,9 @@ async fn every_byte_of_an_id_is_drawn_anew() {
     }
     for byte in 0..32 {
         let mut seen = [0_usize; 256];
-        ids.iter().for_each(|id| seen[usize::from(id[byte])] += 1);
+        for id in &ids {
+            seen[usize::from(id[byte])] += 1;
+        }
         // Some 221 of 256 occur, each about twice; a bit that never changes would leave 128 at most.
         let (different, most) =
             (seen.iter().filter(|times| **times > 0).count(), *seen.iter().max().unwrap());

@@ -94,3 +94,53 @@ async fn a_record_that_can_no_longer_be_read_ends_the_session_without_a_500() {
     let site = broken(Some(Reason::Unreadable));
     site.is_dead(&format!("__Host-session={}", "A".repeat(43)), Reason::Unreadable).await;
 }
+
+#[cfg(feature = "redis")]
+mod of_redis {
+    use std::{future::pending, time::Duration};
+
+    use ::redis::{Cmd, Pipeline, RedisFuture, Value, aio::ConnectionLike};
+    use tokio::time::Instant;
+    use tower_authn::{Validator as _, scheme::SessionToken, store::RedisStore};
+
+    use super::*;
+
+    /// A connection that is open, and over which nothing ever comes.
+    #[derive(Clone)]
+    struct Silent;
+
+    impl ConnectionLike for Silent {
+        fn req_packed_command<'a>(&'a mut self, _: &'a Cmd) -> RedisFuture<'a, Value> {
+            Box::pin(pending())
+        }
+
+        fn req_packed_commands<'a>(
+            &'a mut self,
+            _: &'a Pipeline,
+            _: usize,
+            _: usize,
+        ) -> RedisFuture<'a, Vec<Value>> {
+            Box::pin(pending())
+        }
+
+        fn get_db(&self) -> i64 {
+            0
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_is_given_up_after_a_second_unless_configured_otherwise() {
+        let cookie = SessionCookie::new("web");
+        let store = || RedisStore::over(Silent);
+        for (store, seconds) in [(store(), 1), (store().timeout(Duration::from_secs(7)), 7)] {
+            let sessions = Sessions::<String, _>::new(&cookie, store);
+            let begun = Instant::now();
+            let given_up = sessions.create("alice".to_owned()).await.unwrap_err();
+            assert_eq!((given_up.reason(), begun.elapsed().as_secs()), (Reason::TimedOut, seconds));
+            let begun = Instant::now();
+            let token = SessionToken::new("A".repeat(43), &cookie);
+            let given_up = sessions.validate(token).await.unwrap_err();
+            assert_eq!((given_up.reason(), begun.elapsed().as_secs()), (Reason::TimedOut, seconds));
+        }
+    }
+}

@@ -5,7 +5,9 @@ mod support;
 
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicBool, Ordering},
+    panic::AssertUnwindSafe,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    thread::ScopedJoinHandle,
     time::{Duration, Instant},
 };
 
@@ -15,6 +17,10 @@ use support::{
     secrets::PASSWORD,
     site::{Seen, Site, USER},
 };
+
+/// After which time one more failure is let through.
+const PAID_OFF: Duration = Duration::from_secs(30);
+
 fn site(redis: &Redis) -> Site {
     Site::start(&[("REDIS_URL", &redis.url)])
 }
@@ -85,11 +91,16 @@ fn wrong_passwords_at_one_process_count_at_the_other() {
 fn a_good_password_at_one_process_wipes_out_the_failures_at_the_other() {
     let Some(redis) = Redis::up("success") else { return };
     let (here, there) = (site(&redis), site(&redis));
+    let began = Instant::now();
     for _ in 0..8 {
         assert_eq!(here.try_password("guess").status, 401);
     }
     let kept = || redis.cli(&["KEYS", "*:failures:*"]).lines().count();
-    comes_true(|| kept() == 2); // of the address, and of the address with the user
+    // They are written down behind the answers, and 30 seconds pay one off.
+    let debt = |key: &str| redis.cli(&["PTTL", key]).parse::<i128>().unwrap();
+    let most = || redis.cli(&["KEYS", "*:failures:*"]).lines().map(debt).max().unwrap_or_default();
+    comes_true(|| Duration::from_millis(most().try_into().unwrap_or(0)) + began.elapsed() >= 8 * PAID_OFF);
+    assert_eq!(kept(), 2, "of the address, and of the address with the user");
     there.sign_in();
     comes_true(|| kept() == 1);
     for _ in 0..8 {
@@ -126,17 +137,17 @@ fn under_load_a_redis_that_is_killed_and_started_again_signs_nobody_out() {
     let (cookie, ended) = (site.sign_in(), site.sign_in());
     assert_eq!(site.post("/logout", &ended, "").status, 303);
     let stop = AtomicBool::new(false);
-    let load = || {
-        let mut counts = BTreeMap::new();
+    let load = |progress: &Progress| {
         while !stop.load(Ordering::SeqCst) {
             let (signed_in, signed_out) = (site.get("/api/me", &cookie), site.get("/api/me", &ended));
-            if signed_in.status == 503 {
-                is_outage(&signed_in);
-            }
             assert!([401, 503].contains(&signed_out.status), "{signed_out:?}");
-            *counts.entry(signed_in.status).or_insert(0) += 1;
+            if signed_in.status == 200 {
+                progress.accepted.fetch_add(1, Ordering::SeqCst);
+            } else {
+                is_outage(&signed_in);
+                progress.outages.fetch_add(1, Ordering::SeqCst);
+            }
         }
-        counts
     };
     let sign_ins = || {
         let mut cookies = Vec::new();
@@ -150,27 +161,44 @@ fn under_load_a_redis_that_is_killed_and_started_again_signs_nobody_out() {
         }
         cookies
     };
-    let counts: Vec<BTreeMap<u16, usize>> = std::thread::scope(|scope| {
-        let threads = [(); 4].map(|()| scope.spawn(load));
+    let progress: [Progress; 4] = Default::default();
+    std::thread::scope(|scope| {
+        let loads = progress.each_ref().map(|progress| scope.spawn(|| load(progress)));
         let sign_ins = scope.spawn(sign_ins);
-        for _ in 0..2 {
-            std::thread::sleep(Duration::from_millis(200));
-            redis.kill();
-            comes_true(|| site.get("/api/me", &cookie).status == 503);
-            std::thread::sleep(Duration::from_millis(500));
-            redis.start();
-            comes_true(|| site.get("/api/me", &cookie).status == 200);
-        }
-        std::thread::sleep(Duration::from_millis(200));
+        // Each thread sees ten answers of each time, however long it takes; one that panicked sees none.
+        let see = |count: fn(&Progress) -> &AtomicUsize| {
+            let before = progress.each_ref().map(|progress| count(progress).load(Ordering::SeqCst));
+            comes_true(|| {
+                assert!(!loads.iter().any(ScopedJoinHandle::is_finished));
+                let has_seen = |(progress, before)| count(progress).load(Ordering::SeqCst) >= before + 10;
+                progress.iter().zip(before).all(has_seen)
+            });
+        };
+        let seen = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            see(|progress| &progress.accepted);
+            for _ in 0..2 {
+                redis.kill();
+                see(|progress| &progress.outages);
+                redis.start();
+                see(|progress| &progress.accepted);
+            }
+        }));
         stop.store(true, Ordering::SeqCst);
         for cookie in sign_ins.join().unwrap() {
             assert!(is_live(&site, &cookie), "a sign-in that was answered");
         }
-        threads.map(|thread| thread.join().unwrap()).into()
+        for load in loads {
+            load.join().unwrap();
+        }
+        seen.unwrap();
     });
-    for counts in counts {
-        assert_eq!(counts.keys().copied().collect::<Vec<_>>(), [200, 503], "{counts:?}");
-    }
+}
+
+/// What one of those has seen that ask all the time.
+#[derive(Default)]
+struct Progress {
+    accepted: AtomicUsize,
+    outages: AtomicUsize,
 }
 
 #[test]
@@ -194,8 +222,8 @@ fn a_redis_that_is_slow_is_an_outage_within_the_timeout() {
     for _ in 0..2 {
         let started = Instant::now();
         is_outage(&site.get("/api/me", &cookie));
-        let took = started.elapsed();
-        assert!((Duration::from_millis(900)..Duration::from_secs(5)).contains(&took), "{took:?}");
+        // How long exactly is tested without a Redis, where time can be wound.
+        assert!(started.elapsed() >= Duration::from_millis(900));
     }
     is_outage(&site.open("/me", &cookie));
     is_outage(&site.post("/logout", &cookie, ""));

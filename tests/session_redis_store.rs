@@ -70,8 +70,8 @@ async fn redis_itself_removes_what_has_expired() {
     site.0.revoke(&ended.key()).await.unwrap();
     assert_eq!(who(&site, &id).await, Ok("idle".to_owned()));
     assert_eq!(redis.cli(&["DBSIZE"]), "3", "two sessions, and the index of the one that lives");
-    since.lives_for(&redis, &redis.key_of(&id.key()), 40 * MINUTE);
-    since.lives_for(&redis, &redis.key_of(&ended.key()), 10 * MINUTE);
+    since.lives_for(&redis, &Redis::key_of(&id.key()), 40 * MINUTE);
+    since.lives_for(&redis, &Redis::key_of(&ended.key()), 10 * MINUTE);
     since.lives_for(&redis, &redis.cli(&["KEYS", "*:subject:*"]), 12 * HOUR + 10 * MINUTE);
     // With limits of a moment, they are gone after it.
     redis.cli(&["FLUSHALL"]);
@@ -113,7 +113,7 @@ async fn no_key_says_whose_a_session_is() {
         let session = session(&site, &before).await.unwrap();
         let (id, _) = site.0.rotate(&session, subject.to_owned()).await.unwrap();
         let index = format!("{{tower-authn}}:subject:{}", URL_SAFE_NO_PAD.encode(Sha256::digest(subject)));
-        let expected = BTreeSet::from([index, redis.key_of(&before.key()), redis.key_of(&id.key())]);
+        let expected = BTreeSet::from([index, Redis::key_of(&before.key()), Redis::key_of(&id.key())]);
         let keys: BTreeSet<_> = redis.cli(&["KEYS", "*"]).lines().map(str::to_owned).collect();
         assert_eq!(keys, expected, "{subject:?}");
     }
@@ -208,7 +208,7 @@ async fn a_replaced_id_ends_with_its_grace() {
     let (old, _) = site.0.create("alice".to_owned()).await.unwrap();
     let since = Since::now();
     let (new, _) = site.0.rotate(&session(&site, &old).await.unwrap(), "alice".to_owned()).await.unwrap();
-    since.lives_for(&redis, &redis.key_of(&old.key()), 10 * SECOND + 10 * MINUTE);
+    since.lives_for(&redis, &Redis::key_of(&old.key()), 10 * SECOND + 10 * MINUTE);
     hand.advance(9 * SECOND);
     assert_eq!(who(&site, &old).await, Ok("alice".to_owned()));
     hand.advance(SECOND);
@@ -254,7 +254,7 @@ async fn redis_keeps_who_stays_signed_in_for_as_long_as_that_is() {
     let mut since = Since::now();
     let (ordinary, _) = site.0.create("alice".to_owned()).await.unwrap();
     let (stays, _) = site.0.stay_signed_in().create("alice".to_owned()).await.unwrap();
-    let (of_ordinary, of_stays) = (redis.key_of(&ordinary.key()), redis.key_of(&stays.key()));
+    let (of_ordinary, of_stays) = (Redis::key_of(&ordinary.key()), Redis::key_of(&stays.key()));
     let index = redis.cli(&["KEYS", "*:subject:*"]);
     let fortnight = 14 * 24 * HOUR;
     let all_live = |since: &Since| {
@@ -337,7 +337,7 @@ async fn an_index_holds_no_more_than_what_lives_whatever_the_limit() {
     for _ in 0..3 {
         let (id, _) = site.0.create("alice".to_owned()).await.unwrap();
         // As if it had expired.
-        assert_eq!(redis.cli(&["DEL", &redis.key_of(&id.key())]), "1");
+        assert_eq!(redis.cli(&["DEL", &Redis::key_of(&id.key())]), "1");
     }
     for _ in 0..2 {
         site.0.create("alice".to_owned()).await.unwrap().1.into_header_value();
@@ -356,7 +356,7 @@ async fn an_index_whose_first_sessions_last_does_not_fill_up_behind_them() {
     for _ in 0..200 {
         let (id, _) = site.0.create("alice".to_owned()).await.unwrap();
         // As if it had expired.
-        assert_eq!(redis.cli(&["DEL", &redis.key_of(&id.key())]), "1");
+        assert_eq!(redis.cli(&["DEL", &Redis::key_of(&id.key())]), "1");
     }
     let known: usize = redis.cli(&["ZCARD", &redis.cli(&["KEYS", "*:subject:*"])]).parse().unwrap();
     assert!(known < 50, "{known}: of any two that are looked at those go that are gone");

@@ -13,10 +13,12 @@ use pin_project_lite::pin_project;
 use super::slot::Slot;
 
 pin_project! {
-    /// The body of a request, as the inner service of [`Drain`](super::Drain) gets it: it reads as the server's own, frame by
-    /// frame, without a copy. What is left of it when it is dropped is drained.
+    /// The body of a request, as the inner service of [`Drain`](super::Drain) gets it: it reads as
+    /// the server's own, frame by frame, without a copy. What is left of it when it is dropped is
+    /// drained.
     ///
-    /// axum's routes and tonic's take it as it is. Where axum's own type is asked for, `Body::new` makes it one.
+    /// axum's routes and tonic's take it as it is. Where axum's own type is asked for, `Body::new`
+    /// makes it one.
     ///
     /// ```
     /// use axum::body::Body;

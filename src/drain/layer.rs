@@ -7,23 +7,26 @@ use tower_layer::Layer;
 
 use super::Drain;
 
-/// Reads on and drops what is left of a request's body once the request was answered, so that a client that is
-/// still sending gets the answer in place of a broken pipe.
+/// Reads on and drops what is left of a request's body once the request was answered, so that a
+/// client that is still sending gets the answer in place of a broken pipe.
 ///
-/// Put it outside everything that may answer early: authentication, limits on bodies, time-outs. The answer does
-/// not wait for the client: its head and its body go out at once, while a task of its own reads the rest. If the rest ends within
-/// the bounds, the connection stays usable for the next request. If it does not, the connection is closed, as it is
-/// without the layer. By default a drain reads at most 16 MiB in at most 2 seconds, and at most 256 drains are under way at once.
+/// Put it outside everything that may answer early: authentication, limits on bodies, time-outs.
+/// The answer does not wait for the client: its head and its body go out at once, while a task of
+/// its own reads the rest. If the rest ends within the bounds, the connection stays usable for the
+/// next request. If it does not, the connection is closed, as it is without the layer. By default a
+/// drain reads at most 16 MiB in at most 2 seconds, and at most 256 drains are under way at once.
 ///
-/// A body is drained after the inner service has returned its response *and* has dropped the body; a response
-/// that streams out what it reads of the request is left alone until it is done. Nothing is drained
+/// A body is drained after the inner service has returned its response *and* has dropped the body;
+/// a response that streams out what it reads of the request is left alone until it is done. Nothing
+/// is drained
 ///
 /// - if the body was read to its end, or failed;
 /// - over HTTP/2 and later, where closing one stream harms no answer;
-/// - after `Expect: 100-continue` if nothing of the body has come: the client waits for the server's word, and does not send
-///   (RFC 9110 §10.1.1);
+/// - after `Expect: 100-continue` if nothing of the body has come: the client waits for the
+///   server's word, and does not send (RFC 9110 §10.1.1);
 /// - if the body says, by its `Content-Length`, that more is left than a drain may read;
-/// - if the future of the response was dropped, as by a time-out outside, or the service returned an error;
+/// - if the future of the response was dropped, as by a time-out outside, or the service returned
+///   an error;
 /// - if there is no tokio runtime with timers.
 ///
 /// Clones share the bound on drains at once. With axum:
@@ -39,8 +42,9 @@ use super::Drain;
 ///     .layer(DrainLayer::new()); // outside, so it comes last
 /// ```
 ///
-/// The inner service gets a [`RequestBody`] around the server's body. A service or a layer that takes one body type and no
-/// other, such as axum's `from_fn` in a `ServiceBuilder`, needs it changed back:
+/// The inner service gets a [`RequestBody`](super::RequestBody) around the server's body. A service
+/// or a layer that takes one body type and no other, such as axum's `from_fn` in a
+/// `ServiceBuilder`, needs it changed back:
 ///
 /// ```
 /// use axum::{Router, body::Body, extract::Request, middleware::from_fn, response::Response};
@@ -56,9 +60,10 @@ use super::Drain;
 ///
 /// # Security
 ///
-/// Whoever sends requests that are refused can make the server read, over all connections, as many bytes as the bounds
-/// multiply to: 4 GiB every 2 seconds at most, by default, if the network carries that much. Memory is not
-/// used up, since what was read is dropped at once, but a connection is held up to 2 seconds longer.
+/// Whoever sends requests that are refused can make the server read what it would not have read
+/// otherwise: by default 16 MiB for each request, on 256 connections at once, 4 GiB in all before
+/// one of them has to begin anew. Each byte costs the sender a byte. What was read is dropped at
+/// once, so no memory is used up; a connection is held up to 2 seconds longer.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct DrainLayer(Arc<Bounds>);
@@ -73,15 +78,17 @@ pub(super) struct Bounds {
 }
 
 impl DrainLayer {
-    /// Makes a layer with the default bounds: 16 MiB and 2 seconds for one drain, 256 drains at once.
+    /// Makes a layer with the default bounds: 16 MiB and 2 seconds for one drain, 256 drains at
+    /// once.
     pub fn new() -> Self {
         let at_most = 256;
         let permits = Arc::new(Semaphore::new(at_most));
         Self(Arc::new(Bounds { max_len: 16 << 20, timeout: Duration::from_secs(2), at_most, permits }))
     }
 
-    /// Sets how much one drain reads, in bytes; 16 MiB by default. Trailers count, by the lengths of their names and
-    /// values. The connection of a client that sends more is closed, at once if its `Content-Length` says so.
+    /// Sets how much one drain reads, in bytes; 16 MiB by default. Trailers count, by the lengths
+    /// of their names and values. The connection of a client that sends more is closed, at once if
+    /// its `Content-Length` says so.
     ///
     /// ```
     /// use tower_authn::drain::DrainLayer;
@@ -93,7 +100,8 @@ impl DrainLayer {
         self.with(|bounds| bounds.max_len = bytes)
     }
 
-    /// Sets how long one drain takes; 2 seconds by default. The connection of a client that takes longer is closed.
+    /// Sets how long one drain takes; 2 seconds by default. The connection of a client that takes
+    /// longer is closed.
     ///
     /// ```
     /// use std::time::Duration;
@@ -106,8 +114,9 @@ impl DrainLayer {
         self.with(|bounds| bounds.timeout = timeout)
     }
 
-    /// Sets how many drains are under way at once; 256 by default. While that many are, the connection of a client
-    /// that was answered early is closed. The count begins anew, and is no longer shared with earlier clones.
+    /// Sets how many drains are under way at once; 256 by default. While that many are, the
+    /// connection of a client that was answered early is closed. The count begins anew, and is no
+    /// longer shared with earlier clones.
     ///
     /// ```
     /// use tower_authn::drain::DrainLayer;

@@ -16,7 +16,8 @@ use crate::timer;
 /// After so many frames at a time other tasks have their turn, and the time is looked at.
 const FRAMES_AT_A_TIME: usize = 32;
 
-/// Reads a body to its end in a task of its own, or drops it: then the server closes the connection.
+/// Reads a body to its end in a task of its own, or drops it: then the server closes the
+/// connection.
 pub(super) fn drain<B>(body: Pin<Box<B>>, bounds: &Bounds)
 where
     B: Body + Send + 'static,

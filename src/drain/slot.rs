@@ -12,13 +12,15 @@ use http_body::Body;
 use super::{layer::Bounds, rest::drain};
 use crate::lock::lock;
 
-/// What the body of a request and the future of its response share: whichever ends last begins the drain.
+/// What the body of a request and the future of its response share: whichever ends last begins the
+/// drain.
 ///
 /// If the future is dropped before it is ready, a body that is put here goes with the slot.
 pub(super) struct Slot<B> {
     state: Mutex<State<B>>,
     bounds: Arc<Bounds>,
-    /// Kept from where `B` is known to be a body: it is given back in a `Drop`, where nothing is known of it.
+    /// Kept from where `B` is known to be a body: it is given back in a `Drop`, where nothing is
+    /// known of it.
     drain: fn(Pin<Box<B>>, &Bounds),
 }
 

@@ -22,19 +22,20 @@ use crate::{
 
 /// What a layer would do with a request, and why: what [`AuthenticateLayer::explain`] returns, for developers and operators.
 ///
-/// [`Display`](std::fmt::Display) is a tree to read; with the feature `serde` it serializes, for tools. Reasons and causes
-/// are in it, so show it to nobody who may only see the answer.
+/// [`Display`](std::fmt::Display) is a tree to read; with the feature `serde` it serializes, for
+/// tools. Reasons and causes are in it, so show it to nobody who may only see the answer.
 ///
 /// # Security
 ///
-/// Nothing of `Authorization`, `Proxy-Authorization`, `Cookie` and whatever else a scheme reads is shown. Where the path,
-/// a challenge or an app's own error repeats it (the whole value, the credentials after the scheme's name, a user's name, a
-/// password, the value of a cookie), `[redacted]` stands in its place, also if it is percent-encoded there or written by
-/// [`Debug`]. What is shorter than 3 bytes stays, since every word would hold it; so does what an app's error writes in a
-/// form of its own, such as a half of a token.
+/// Nothing of `Authorization`, `Proxy-Authorization`, `Cookie` and whatever else a scheme reads is
+/// shown. Where the path, a challenge or an app's own error repeats it (the whole value, the
+/// credentials after the scheme's name, a user's name, a password, the value of a cookie),
+/// `[redacted]` stands in its place, also if it is percent-encoded there or written by [`Debug`].
+/// What is shorter than 3 bytes stays, since every word would hold it; so does what an app's error
+/// writes in a form of its own, such as a half of a token.
 ///
-/// However long the secrets are and whatever is in them, the text grows by less than four times, and the work grows with
-/// the lengths of both, not with their product.
+/// However long the secrets are and whatever is in them, the text grows by less than four times,
+/// and the work grows with the lengths of both, not with their product.
 ///
 /// ```
 /// use tower_authn::{AuthenticateLayer, Scheme, Tokens, explain::RequestHead, observe::Outcome, scheme::Bearer};

@@ -36,9 +36,10 @@ impl Redactor {
 
     /// Replaces every secret in a text, be it written as it is or percent-encoded.
     ///
-    /// Only the text itself is searched, never what is written in a secret's place: `[redacted]` may hold secrets too, and
-    /// would grow for ever. Each byte of the text is looked at a bounded number of times, and what stands for a secret is at
-    /// most [`REDACTED`] for [`SHORTEST`] bytes.
+    /// Only the text itself is searched, never what is written in a secret's place: `[redacted]`
+    /// may hold secrets too, and would grow for ever. Each byte of the text is looked at a bounded
+    /// number of times, and what stands for a secret is at most [`REDACTED`] for [`SHORTEST`]
+    /// bytes.
     pub(super) fn redact(&self, text: &str) -> String {
         // Where what has to be hidden from a place on ends; the place itself if nothing has to be.
         let mut ends: Vec<usize> = (0..text.len()).collect();
@@ -68,7 +69,8 @@ impl Redactor {
         redacted
     }
 
-    /// Notes where the longest secret that begins at each place ends; `place` says where a byte stands in the text.
+    /// Notes where the longest secret that begins at each place ends; `place` says where a byte
+    /// stands in the text.
     fn hide(&self, bytes: &[u8], place: impl Fn(usize) -> usize, ends: &mut [usize]) {
         self.0.longest_at_each_place(bytes, |at, length| {
             let end = &mut ends[place(at)];
@@ -77,7 +79,8 @@ impl Redactor {
     }
 }
 
-/// What a text says with its escapes resolved (RFC 3986 §2.1), and where in the text each byte of it begins.
+/// What a text says with its escapes resolved (RFC 3986 §2.1), and where in the text each byte of
+/// it begins.
 fn percent_decoded(text: &str) -> (Zeroizing<Vec<u8>>, Vec<usize>) {
     let bytes = text.as_bytes();
     let mut decoded = Zeroizing::new(Vec::with_capacity(bytes.len()));
@@ -96,11 +99,13 @@ fn percent_decoded(text: &str) -> (Zeroizing<Vec<u8>>, Vec<usize>) {
     (decoded, places)
 }
 
-/// A value as it is, its pairs, what follows a scheme's name, and what base64 hides; each also as `Debug` writes it.
+/// A value as it is, its pairs, what follows a scheme's name, and what base64 hides; each also as
+/// `Debug` writes it.
 fn collect(value: &str, secrets: &mut Vec<Zeroizing<String>>) {
     let mut keep = |text: &str| {
         let text = text.trim();
-        // With room for all from the start, since a text that grows leaves copies behind that are not wiped.
+        // With room for all from the start, since a text that grows leaves copies behind that are
+        // not wiped.
         let mut written = Zeroizing::new(String::with_capacity(LONGEST_ESCAPE * text.len() + 2));
         if write!(written, "{text:?}").is_ok() && written.len() > text.len() + 2 {
             secrets.push(Zeroizing::new(written[1..written.len() - 1].to_owned()));

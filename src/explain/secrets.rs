@@ -2,11 +2,13 @@
 
 use zeroize::{Zeroize, Zeroizing};
 
-/// The automaton of Aho and Corasick (Communications of the ACM 18.6, 1975) of the secrets, each read from its end.
+/// The automaton of Aho and Corasick (Communications of the ACM 18.6, 1975) of the secrets, each
+/// read from its end.
 ///
-/// A walk over a text from its end then knows at each place the longest secret that begins there. Beside sorting the
-/// secrets, making it and walking take at most 18 comparisons for each byte of the secrets and of the text, however many
-/// secrets there are, and however much they resemble each other.
+/// A walk over a text from its end then knows at each place the longest secret that begins there.
+/// Beside sorting the secrets, making it and walking take at most 18 comparisons for each byte of
+/// the secrets and of the text, however many secrets there are, and however much they resemble each
+/// other.
 pub(super) struct Secrets {
     /// Level by level, so that the children of a node lie side by side, sorted.
     nodes: Zeroizing<Vec<Node>>,
@@ -35,7 +37,8 @@ impl Secrets {
         secrets.sort_unstable_by(|one, other| one.bytes().rev().cmp(other.bytes().rev()));
         secrets.dedup();
         let bytes: usize = secrets.iter().map(|secret| secret.len()).sum();
-        // With room for all from the start, since what grows leaves copies behind that are not wiped.
+        // With room for all from the start, since what grows leaves copies behind that are not
+        // wiped.
         let mut nodes = Zeroizing::new(Vec::with_capacity(bytes + 1));
         nodes.push(Node::default());
         let mut built = Self {
@@ -76,7 +79,8 @@ impl Secrets {
         }
     }
 
-    /// Calls `found` with each place of a text where a secret begins, and the length of the longest one, in bytes.
+    /// Calls `found` with each place of a text where a secret begins, and the length of the longest
+    /// one, in bytes.
     pub(super) fn longest_at_each_place(&self, text: &[u8], mut found: impl FnMut(usize, usize)) {
         let mut node = ROOT;
         for (at, byte) in text.iter().enumerate().rev() {
@@ -123,8 +127,8 @@ mod tests {
 
     use super::*;
 
-    /// A byte leads to one child and, over a whole text, to one fallback at most; a child is one of up to 256, found in
-    /// nine comparisons.
+    /// A byte leads to one child and, over a whole text, to one fallback at most; a child is one of
+    /// up to 256, found in nine comparisons.
     const COMPARISONS_FOR_A_BYTE: usize = 2 * 9;
 
     fn secrets(texts: &[impl AsRef<str>]) -> Secrets {

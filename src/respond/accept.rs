@@ -81,7 +81,6 @@ impl Reading {
         let (mut start, mut semicolon, mut index) = (0, None, 0);
         while let Some(byte) = read.get(index) {
             match byte {
-                b'<'.. => {} // letters, so that most bytes are compared once
                 b',' => {
                     self.element(&read[start..index], semicolon.take());
                     start = index + 1;
@@ -195,7 +194,9 @@ mod tests {
 
     fn of(lines: &[&str]) -> Accept {
         let mut accept = Accept::default();
-        lines.iter().for_each(|line| accept.add(&HeaderValue::from_str(line).unwrap()));
+        for line in lines {
+            accept.add(&HeaderValue::from_str(line).unwrap());
+        }
         accept
     }
 
@@ -283,6 +284,6 @@ mod tests {
         assert_eq!(bytes_read(&of(&[&long])), LONGEST);
         assert_eq!(bytes_read(&of(&[many.as_str(); 90])), LONGEST);
         assert_eq!(of(&[many.as_str(); 90]).lines().count(), 1);
-        assert_eq!(of(&[""; 100_000]).lines().count(), LONGEST);
+        assert_eq!(of(&vec![""; 100_000]).lines().count(), LONGEST);
     }
 }

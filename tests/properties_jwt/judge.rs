@@ -1,4 +1,6 @@
-//! A validator that is configured as rules say, and what it says.
+//! A validator that is configured as rules say, and what it says; the fuzz target `jwt` holds it
+//! against the same rules.
+#![allow(unreachable_pub)] // the fuzz target takes it from another package
 
 use std::time::{Duration, SystemTime};
 
@@ -17,8 +19,8 @@ use crate::{
 };
 
 /// A validator that is configured as the rules say.
-pub(crate) fn validator<C>(rules: &Rules) -> Jwt<C> {
-    let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+pub fn validator<C>(rules: &Rules) -> Jwt<C> {
+    let at = |seconds: u32| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.into());
     let mut builder: Option<JwtBuilder<C>> = None;
     for issuer in &rules.issuers {
         let key = |key: &Key| {
@@ -36,17 +38,17 @@ pub(crate) fn validator<C>(rules: &Rules) -> Jwt<C> {
         next = issuer.audiences.iter().fold(next, |next, audience| next.audience(*audience));
         next = if issuer.takes_any_jwt { next.profile(Profile::AnyJwt) } else { next };
         builder = Some(match issuer.max_age {
-            Some(age) => next.max_age(Duration::from_secs(age)),
+            Some(age) => next.max_age(Duration::from_secs(age.into())),
             None => next,
         });
     }
-    let leeway = Duration::from_secs(rules.leeway);
+    let leeway = Duration::from_secs(rules.leeway.into());
     let (clock, _) = Clock::manual(at(rules.now));
     builder.unwrap().leeway(leeway).max_len(rules.max_len).clock(clock).cache(64).build().unwrap()
 }
 
 /// What the validator says: the claims, or the code of the reason.
-pub(crate) fn said<C>(jwt: &Jwt<C>, token: &str) -> Result<jwt::Verified<C>, &'static str>
+pub fn said<C>(jwt: &Jwt<C>, token: &str) -> Result<jwt::Verified<C>, &'static str>
 where
     C: serde::de::DeserializeOwned + Send + Sync + 'static,
 {
@@ -59,8 +61,8 @@ where
     }
 }
 
-/// Whether both are the same; serde_json reads numbers as floats.
-pub(crate) fn are_equal(json: &Json, value: &Value) -> bool {
+/// Whether both are the same; `serde_json` reads numbers as floats.
+pub fn are_equal(json: &Json, value: &Value) -> bool {
     match (json, value) {
         (Json::Null, Value::Null) => true,
         (Json::Bool(one), Value::Bool(other)) => one == other,
@@ -81,7 +83,7 @@ pub(crate) fn are_equal(json: &Json, value: &Value) -> bool {
     }
 }
 
-/// Whether serde_json can hold all numbers of the claims.
-pub(crate) fn is_finite(claims: &Json) -> bool {
+/// Whether `serde_json` can hold all numbers of the claims.
+pub fn is_finite(claims: &Json) -> bool {
     claims.numbers().iter().all(|number| number.parse::<f64>().unwrap().is_finite())
 }

@@ -1,6 +1,7 @@
 //! `Accept` (RFC 9110 §12.5.1), as the responders read it.
 
-/// How much is read, in bytes over all lines; an element that begins before the end of it and ends behind is not.
+/// How much is read, in bytes over all lines; an element that begins before the end of it and ends
+/// behind is not.
 const LONGEST: usize = 1024;
 
 /// A quality in thousandths, and how specific the range is that gives it.
@@ -26,7 +27,8 @@ pub fn wants_html(lines: &[&str]) -> bool {
     page.0 > 0 && page > data && page >= text
 }
 
-/// What the most specific range says that is about a media type; of those that are as specific, the first.
+/// What the most specific range says that is about a media type; of those that are as specific, the
+/// first.
 fn weight(list: &[&str], media_type: &str) -> Weight {
     let mut found = (0, 0);
     for range in list {
@@ -65,8 +67,9 @@ fn thousandths(text: &str) -> u32 {
             1 => char == '.',
             _ => char.is_ascii_digit(),
         });
-    let value = if is_one { text.parse::<f64>().unwrap() } else { 2.0 };
-    if value > 1.0 { 0 } else { (value * 1000.0).round() as u32 }
+    let digits = if is_one { text.replace('.', "") } else { String::new() };
+    let thousandths = format!("{digits:0<4}").parse().unwrap();
+    if thousandths > 1000 { 0 } else { thousandths }
 }
 
 /// The pieces between separators that are not in a quoted string.

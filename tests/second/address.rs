@@ -21,7 +21,8 @@ const LONGEST: usize = 8 * 1024;
 const MOST_PROXIES: usize = 32;
 const MOST_PARAMETERS: usize = 16;
 
-/// Walks from the peer back, past proxies; `is_proxy` is asked for an address and its number of hops from here.
+/// Walks from the peer back, past proxies; `is_proxy` is asked for an address and its number of
+/// hops from here.
 pub fn walk(
     header: Header,
     peer: IpAddr,
@@ -141,7 +142,8 @@ fn apart(text: &str, separator: char) -> Option<Vec<&str>> {
     Some(cuts.chunks(2).map(|cut| &text[cut[0]..cut[1]]).collect())
 }
 
-/// What a token or a quoted string says; an address with a port or brackets too, which some proxies do not quote.
+/// What a token or a quoted string says; an address with a port or brackets too, which some proxies
+/// do not quote.
 fn plain(value: &str) -> Option<String> {
     let Some(rest) = value.strip_prefix('"') else {
         let is_plain = is_token(value) || node(value).is_some();

@@ -5,7 +5,8 @@ pub const URL: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234
 /// Of `crypt`'s relatives, bcrypt has its own order.
 pub const BCRYPT: &str = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/// Without padding. `None`: another character, a length that no bytes have, or bits that stand for nothing.
+/// Without padding. `None`: another character, a length that no bytes have, or bits that stand for
+/// nothing.
 pub fn unpadded(alphabet: &str, text: &[u8]) -> Option<Vec<u8>> {
     let bits = bits(alphabet, text)?;
     let spare = bits.len() % 8;
@@ -22,7 +23,7 @@ pub fn lenient(alphabet: &str, text: &[u8]) -> Option<Vec<u8>> {
 /// With the padding that makes the length a multiple of four.
 pub fn padded(alphabet: &str, text: &[u8]) -> Option<Vec<u8>> {
     let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
-    if text.len() % 4 != 0 || padding > 2 {
+    if !text.len().is_multiple_of(4) || padding > 2 {
         return None;
     }
     unpadded(alphabet, &text[..text.len() - padding])
@@ -31,7 +32,7 @@ pub fn padded(alphabet: &str, text: &[u8]) -> Option<Vec<u8>> {
 pub fn encode(alphabet: &str, bytes: &[u8]) -> String {
     let mut bits: Vec<bool> =
         bytes.iter().flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1 == 1)).collect();
-    while bits.len() % 6 != 0 {
+    while !bits.len().is_multiple_of(6) {
         bits.push(false);
     }
     let value = |six: &[bool]| six.iter().fold(0, |value, bit| value * 2 + usize::from(*bit));

@@ -45,7 +45,8 @@ fn read(mut line: Vec<u8>, takes_unsalted: bool) -> Line {
 
 const CRYPT: &str = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// Whether a text is a hash that is kept: of a known kind, in its form, and within the limits that are documented.
+/// Whether a text is a hash that is kept: of a known kind, in its form, and within the limits that
+/// are documented.
 pub fn is_hash(text: &str, takes_unsalted: bool) -> bool {
     if let Some(encoded) = text.strip_prefix("{SHA}") {
         return takes_unsalted && padded(STANDARD, encoded.as_bytes()).is_some_and(|hash| hash.len() == 20);

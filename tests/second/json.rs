@@ -1,4 +1,5 @@
-//! JSON (RFC 8259): a tree of everything that is written, names that occur twice and numbers as they are written included.
+//! JSON (RFC 8259): a tree of everything that is written, names that occur twice and numbers as
+//! they are written included.
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Json {
@@ -116,7 +117,8 @@ fn member(text: &[char]) -> Read<'_, (String, Json)> {
     Some(((name, value), rest))
 }
 
-/// The rest of a string whose quote is read: its units of UTF-16, which escapes may give one by one.
+/// The rest of a string whose quote is read: its units of UTF-16, which escapes may give one by
+/// one.
 fn string(mut text: &[char]) -> Read<'_, String> {
     let mut units = Vec::new();
     let mut buffer = [0; 2];

@@ -1,4 +1,5 @@
-//! Tokens (RFC 7515, 7519, 8725, 9068), as rules 9 to 17 have them: all that is wrong with one, whatever is looked at first.
+//! Tokens (RFC 7515, 7519, 8725, 9068), as rules 9 to 17 have them: all that is wrong with one,
+//! whatever is looked at first.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +18,7 @@ pub struct Issuer {
     pub keys: Vec<Key>,
     /// Whether `JWT` and no `typ` will do (else only what RFC 9068 has).
     pub takes_any_jwt: bool,
-    pub max_age: Option<u64>,
+    pub max_age: Option<u32>,
 }
 
 #[derive(Clone, Debug)]
@@ -29,8 +30,8 @@ pub struct Key {
 
 pub struct Rules {
     pub issuers: Vec<Issuer>,
-    pub now: u64,
-    pub leeway: u64,
+    pub now: u32,
+    pub leeway: u32,
     pub max_len: usize,
 }
 
@@ -102,13 +103,13 @@ fn issuer<'a>(claims: &Json, rules: &'a Rules, flaws: &mut Flaws) -> Option<&'a 
 }
 
 fn check_claims(claims: &Json, issuer: &Issuer, rules: &Rules, flaws: &mut Flaws) {
-    let now = rules.now as f64;
-    let leeway = rules.leeway as f64;
+    let now = f64::from(rules.now);
+    let leeway = f64::from(rules.leeway);
     let mut date = |name: &str| match claims.member(name) {
         None => None,
         Some(Json::Number(text)) => {
             let seconds = text.parse::<f64>().unwrap().floor();
-            if seconds >= 0.0 && seconds <= LAST {
+            if (0.0..=LAST).contains(&seconds) {
                 return Some(seconds);
             }
             flaws.insert("bad_claims");
@@ -119,17 +120,18 @@ fn check_claims(claims: &Json, issuer: &Issuer, rules: &Rules, flaws: &mut Flaws
             None
         }
     };
-    let [expires, not_before, issued] = ["exp", "nbf", "iat"].map(&mut date);
+    let [expires, not_before, issued_at] = ["exp", "nbf", "iat"].map(&mut date);
     if claims.member("exp").is_none() || issuer.max_age.is_some() && claims.member("iat").is_none() {
         flaws.insert("missing_claim");
     }
     if expires.is_some_and(|expires| now >= expires + leeway) {
         flaws.insert("expired");
     }
-    if [not_before, issued].into_iter().flatten().any(|start| start > now + leeway) {
+    if [not_before, issued_at].into_iter().flatten().any(|start| start > now + leeway) {
         flaws.insert("not_yet_valid");
     }
-    if issued.zip(issuer.max_age).is_some_and(|(issued, age)| now > issued + age as f64 + leeway) {
+    if issued_at.zip(issuer.max_age).is_some_and(|(issued_at, age)| now > issued_at + f64::from(age) + leeway)
+    {
         flaws.insert("too_old");
     }
     let is_ours = |name: &Json| name.text().is_some_and(|name| issuer.audiences.contains(&name));

@@ -1,4 +1,5 @@
-//! What the crate reads, read once more: from the RFCs, bit by bit and letter by letter, sharing no code with the crate.
+//! What the crate reads, read once more: from the RFCs, bit by bit and letter by letter, sharing no
+//! code with the crate.
 //!
 //! The property tests and the fuzz targets hold the crate against it. Speed is of no account here.
 #![allow(dead_code, unreachable_pub)] // each test and each target uses a part of it

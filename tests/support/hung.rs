@@ -1,4 +1,5 @@
-//! A file that hangs: a real file system (FUSE) that hands another file through, or holds up whoever asks.
+//! A file that hangs: a real file system (FUSE) that hands another file through, or holds up
+//! whoever asks.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -12,7 +13,8 @@ pub struct Hung {
 }
 
 impl Hung {
-    /// Mounts it over `target`. Where nothing can be mounted, says so and returns `None`, also with `CI` set.
+    /// Mounts it over `target`. Where nothing can be mounted, says so and returns `None`, also with
+    /// `CI` set.
     pub fn mount(source: &Path, target: &Path) -> Option<Self> {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/hung.py");
         let mut child = Command::new("/usr/bin/python3")
@@ -27,7 +29,7 @@ impl Hung {
         let mut hung = Self { child, lines };
         let said = hung.line();
         if said != "mounted" {
-            println!("skipped: no file system can be mounted here: {said}");
+            super::skipped_anywhere(&format!("no file system can be mounted here: {said}"));
             return None;
         }
         Some(hung)

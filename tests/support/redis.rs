@@ -113,7 +113,7 @@ impl Redis {
     }
 
     /// Returns the key of a session, by what the session is known by.
-    pub fn key_of(&self, session: &impl std::fmt::Display) -> String {
+    pub fn key_of(session: &impl std::fmt::Display) -> String {
         format!("{{tower-authn}}:session:{session}")
     }
 

@@ -61,7 +61,8 @@ pub(super) fn between() {
 fn two_subjects(store: &MemorySessions<()>) -> (String, String) {
     let shard = |subject: &str| store.shared.hash.hash_one(subject) % SHARDS as u64;
     let guest = "guest".to_owned();
-    let admin = (0..).map(|number| format!("admin {number}")).find(|admin| shard(admin) != shard(&guest));
+    let admin =
+        (0..1_000).map(|number| format!("admin {number}")).find(|admin| shard(admin) != shard(&guest));
     (guest, admin.unwrap())
 }
 

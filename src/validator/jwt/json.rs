@@ -30,8 +30,8 @@ pub(crate) enum Value<'a> {
     Object,
 }
 
-/// Whether a JSON text is an object, if it is one at all: what serde derives takes an array too, each item for the member
-/// whose turn it is.
+/// Whether a JSON text is an object, if it is one at all: what serde derives takes an array too,
+/// each item for the member whose turn it is.
 pub(crate) fn is_object(text: &[u8]) -> bool {
     text.trim_ascii_start().starts_with(b"{")
 }

@@ -104,7 +104,8 @@ impl Passwords<HtpasswdFile> {
     ///
     /// # Errors
     ///
-    /// A file that cannot be read; all its lines that cannot be used, at once.
+    /// A file that cannot be read, is not a regular file, or is larger than 64 MiB; all its lines
+    /// that cannot be used, at once.
     pub fn from_file(path: impl Into<PathBuf>) -> Result<Self, HtpasswdError> {
         Htpasswd::new(path).open().map(Self::new)
     }

@@ -10,11 +10,12 @@
 //! | there is no tokio runtime with timers | none can be fetched, and the client sees 500 |
 //! | a token names an unknown key while the last fetch failed | the client sees 503: it may be a good one |
 //!
-//! One fetch is in flight at most, so that a late answer cannot replace a newer one; it counts as under way from the moment
-//! it is asked for, so that all requests with a new key wait for the same one. No request waits for a fetch but
-//! those that need its result: the first ones, and those with an unknown key. A set without any key that can be used
-//! counts as a failure; keys that cannot be used are [passed over](super::KeySet::passed_over) one by one, and reported
-//! (feature `tracing`). Every request must go to `https` (or this machine, where
+//! One fetch is in flight at most, so that a late answer cannot replace a newer one; it counts as
+//! under way from the moment it is asked for, so that all requests with a new key wait for the same
+//! one. No request waits for a fetch but those that need its result: the first ones, and those with
+//! an unknown key. A set without any key that can be used counts as a failure; keys that cannot be
+//! used are [passed over](super::KeySet::passed_over) one by one, and reported (feature `tracing`).
+//! Every request must go to `https` (or this machine, where
 //! [allowed](super::JwtBuilder::allow_loopback_http)), is answered within 5 seconds, with 512 KiB at most, and is not
 //! redirected to another origin. The task ends with the last copy of the validator.
 
@@ -90,8 +91,8 @@ struct Asked {
     unknown: Vec<(Box<str>, Duration)>,
 }
 
-/// How the fetches stand. All of it changes at once, so that no request comes between the moment when a fetch is asked for
-/// and the moment when it starts.
+/// How the fetches stand. All of it changes at once, so that no request comes between the moment
+/// when a fetch is asked for and the moment when it starts.
 #[derive(Clone, Default)]
 struct Attempts {
     /// A fetch was asked for, and has not started yet. It counts as under way.
@@ -114,7 +115,8 @@ impl Attempts {
         }
     }
 
-    /// Asks for the first fetch of a new task. One that the task before left unfinished is made again, under its number.
+    /// Asks for the first fetch of a new task. One that the task before left unfinished is made
+    /// again, under its number.
     fn begin_anew(&mut self) {
         self.asked_for = true;
         self.started = self.finished;
@@ -206,8 +208,8 @@ impl RemoteKeys {
         }
     }
 
-    /// Looks whether there is a key of this name by now: waits for the fetch that is under way, or for one of its own, if
-    /// it is time for one.
+    /// Looks whether there is a key of this name by now: waits for the fetch that is under way, or
+    /// for one of its own, if it is time for one.
     pub(crate) async fn refresh(&self, id: &str) -> Result<(), Rejection> {
         self.start()?;
         let mut attempts = self.shared.attempts.subscribe();
@@ -252,8 +254,8 @@ impl Shared {
         self.held.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the number of the fetch that may bring a key of this name: the one under way, or else the next, which the
-    /// task starts at once; `None` if it is not time for one.
+    /// Returns the number of the fetch that may bring a key of this name: the one under way, or
+    /// else the next, which the task starts at once; `None` if it is not time for one.
     fn ask(&self, id: &str) -> Option<u64> {
         let mut number = None;
         self.attempts.send_if_modified(|attempts| {

@@ -2,8 +2,8 @@ use std::{error::Error, fmt, io, path::PathBuf, sync::Arc};
 
 use super::super::HashError;
 
-/// Why a password file cannot be used: it cannot be read, is no regular file or too large, or some of its lines cannot be used,
-/// all of which are named.
+/// Why a password file cannot be used: it cannot be read, it is not a regular file, it is larger
+/// than 64 MiB, or some of its lines cannot be used, all of which are named.
 ///
 /// It shows line numbers, and nothing of the lines: on a line that is wrong, anything may be a password.
 ///
@@ -22,7 +22,7 @@ pub struct HtpasswdError {
 #[derive(Clone, Debug)]
 pub(super) enum Failure {
     Read(Arc<io::Error>),
-    /// What it is instead.
+    /// What the path leads to, in words.
     NotRegular(&'static str),
     TooLarge,
     Lines(Vec<(usize, LineProblem)>),
@@ -62,15 +62,16 @@ impl HtpasswdError {
         }
     }
 
-    /// Whether there is something else than a regular file: a FIFO, a device, a socket or a directory.
+    /// Whether the path leads to something other than a regular file: a FIFO, a device, a socket or
+    /// a directory.
     ///
     /// ```
     /// use tower_authn::validator::passwords::Passwords;
     ///
     /// let error = Passwords::from_file("/").unwrap_err();
-    /// assert!(error.is_no_regular_file());
+    /// assert!(error.is_not_regular_file());
     /// ```
-    pub fn is_no_regular_file(&self) -> bool {
+    pub fn is_not_regular_file(&self) -> bool {
         matches!(self.failure, Failure::NotRegular(_))
     }
 }

@@ -29,10 +29,11 @@ use crate::{
 /// is a second old. If it cannot be used, or vanishes, the users that were read last stay, and
 /// [`problem`](HtpasswdFile::problem) and the log (feature `tracing`) say why.
 ///
-/// Only a regular file of 64 MiB at most is read; a FIFO, a device, a socket or a directory is an error. While a look at the
-/// file hangs, as on a network mount whose server is gone, no second one is started: all sign-ins wait for the same one, with
-/// one thread for all of them, and each sees 503 when its [look-up takes too long](super::super::Passwords::look_up_within). They go on
-/// when the file answers again.
+/// Only a regular file of 64 MiB at most is read; a FIFO, a device, a socket or a directory is an
+/// error. While a look at the file hangs, as on a network mount whose server is gone, no second one
+/// is started: all sign-ins wait for the same one, with one thread for all of them, and each sees
+/// 503 when its [look-up takes too long](crate::validator::passwords::Passwords::look_up_within).
+/// They go on when the file answers again.
 ///
 /// ```no_run
 /// use tower_authn::validator::passwords::{Htpasswd, Passwords};
@@ -80,7 +81,8 @@ impl Htpasswd {
     ///
     /// # Errors
     ///
-    /// A file that cannot be read, is no regular file, or is larger than 64 MiB; all its lines that cannot be used, at once.
+    /// A file that cannot be read, is not a regular file, or is larger than 64 MiB; all its lines
+    /// that cannot be used, at once.
     pub fn open(self) -> Result<HtpasswdFile, HtpasswdError> {
         let now = self.clock.monotonic();
         let (stamp, users) = self.read()?;
@@ -165,7 +167,8 @@ impl HtpasswdFile {
         self.shared.state().problem.clone()
     }
 
-    /// The users, as of a look at the file that began no longer ago than [`Htpasswd::check_every`] says.
+    /// The users, as of a look at the file that began no longer ago than [`Htpasswd::check_every`]
+    /// says.
     async fn users(&self) -> Result<Arc<Users>, Rejection> {
         let Htpasswd { clock, every, .. } = &self.shared.options;
         let arrived = clock.monotonic();
@@ -175,7 +178,8 @@ impl HtpasswdFile {
             }
             let shared = Arc::clone(&self.shared);
             let (began, users) = self.looks.join(clock.monotonic(), move || shared.check()).await?;
-            // One that hung since before may not know of a user who was removed in the meantime. The next one began later.
+            // One that hung since before may not know of a user who was removed in the meantime.
+            // The next one began later.
             if arrived.saturating_sub(began) <= *every {
                 return Ok(users);
             }

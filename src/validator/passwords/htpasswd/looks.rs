@@ -20,10 +20,11 @@ struct UnderWay<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static> Looks<T> {
-    /// Waits for the look that is under way; if there is none, starts one. Returns when it began, and what it found.
+    /// Waits for the look that is under way; if there is none, starts one. Returns when it began,
+    /// and what it found.
     ///
-    /// It goes on when nobody waits for it any more. It has a thread of its own, so that one that hangs takes none of the
-    /// runtime's, and does not keep the runtime from ending.
+    /// It goes on when nobody waits for it any more. It has a thread of its own, so that one that
+    /// hangs takes none of the runtime's, and does not keep the runtime from ending.
     pub(super) async fn join(
         &self,
         now: Duration,

@@ -12,7 +12,8 @@ use super::error::Failure;
 
 /// The largest file that is read, in bytes.
 pub(super) const LARGEST: u64 = 64 * 1024 * 1024;
-/// A file that changed so recently may still be written to, or be changed again within the same tick of its time stamp.
+/// A file that changed so recently may still be written to, or be changed again within the same
+/// tick of its time stamp.
 const SETTLED: Duration = Duration::from_secs(1);
 
 /// What a changed file differs in from the one before.
@@ -45,14 +46,15 @@ impl Stamp {
     }
 }
 
-/// Opens a regular file, unless it is too large. What is no regular file is not opened: a FIFO would wait for a writer, and a
-/// device may do something.
+/// Opens a regular file, unless it is too large. Nothing else is opened: a FIFO would wait for a
+/// writer, and opening a device may have effects.
 pub(super) fn open(path: &Path) -> Result<(File, Stamp), Failure> {
     Stamp::at(path)?;
     open_at_once(path)
 }
 
-/// Opens a file without waiting for anybody, since a FIFO may have taken its place after it was looked at.
+/// Opens a file without waiting for a writer: a FIFO may have taken its place after it was looked
+/// at.
 fn open_at_once(path: &Path) -> Result<(File, Stamp), Failure> {
     let mut options = File::options();
     options.read(true);
