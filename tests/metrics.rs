@@ -6,7 +6,7 @@ mod support;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use support::{ask, ask_layer, secrets::*};
 use tower::{Layer as _, service_fn};
-use tower_authn::{AuthenticateLayer, Authenticator as _, Rejection, throttle::Throttle};
+use tower_authn::{AuthenticateLayer, Authenticator as _, throttle::Throttle};
 
 /// Runs it on this thread, and returns what was counted, line by line.
 fn counted<F: Future>(future: F) -> Vec<String> {

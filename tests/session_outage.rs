@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use support::session::{Site, User, site};
 use tower_authn::{
-    Reason, Rejection,
+    Reason, Rejection, Visit,
     scheme::SessionCookie,
     store::{SessionRecord, SessionStore, Stored},
     validator::session::{Limits, SessionInfo, SessionKey, Sessions},
@@ -139,7 +139,7 @@ mod of_redis {
             assert_eq!((given_up.reason(), begun.elapsed().as_secs()), (Reason::TimedOut, seconds));
             let begun = Instant::now();
             let token = SessionToken::new("A".repeat(43), &cookie);
-            let given_up = sessions.validate(token).await.unwrap_err();
+            let given_up = sessions.validate(token, &mut Visit::outside()).await.unwrap_err();
             assert_eq!((given_up.reason(), begun.elapsed().as_secs()), (Reason::TimedOut, seconds));
         }
     }

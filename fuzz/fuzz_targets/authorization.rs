@@ -4,7 +4,7 @@
 use http::{HeaderValue, Request, header::AUTHORIZATION, request::Parts};
 use libfuzzer_sys::fuzz_target;
 use tower_authn::{
-    Rejection, Scheme as _,
+    Asked, Rejection, Scheme as _,
     scheme::{Basic, Bearer, authorization},
 };
 use tower_authn_fuzz::{
@@ -68,18 +68,19 @@ fuzz_target!(|data: &[u8]| {
         kept.clear();
     }
     let head = request.into_parts().0;
+    let asked = Asked::of(&head);
 
     let takes_latin1 = mode & 8 == 8;
     let basic = Basic::new("r").max_len(max_len);
     let basic = if takes_latin1 { basic.or_latin1() } else { basic };
     let found = read(&head, |head| {
-        let found = basic.extract(head)?;
+        let found = basic.extract(head, &asked)?;
         Ok(found.map(|found| (found.user().to_owned(), found.password().expose().to_owned())))
     });
     assert_eq!(found, credentials::basic(&kept, takes_latin1, max_len));
 
     let bearer = Bearer::new("r").max_len(max_len);
-    let found = read(&head, |head| Ok(bearer.extract(head)?.map(|token| token.expose().to_owned())));
+    let found = read(&head, |head| Ok(bearer.extract(head, &asked)?.map(|token| token.expose().to_owned())));
     assert_eq!(found, credentials::token(&kept, "Bearer", max_len));
 
     let found = read(&head, |head| Ok(authorization(head, "Token")?.map(|token| token.expose().to_owned())));

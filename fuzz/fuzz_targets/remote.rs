@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use libfuzzer_sys::fuzz_target;
 use tower_authn::{
-    BearerToken, Clock, RejectionKind, Validator as _,
+    BearerToken, Visit, Clock, RejectionKind, Validator as _,
     validator::jwt::{Jwt, StandardClaims, remote::HttpClient},
 };
 use tower_authn_fuzz::{
@@ -160,7 +160,7 @@ fuzz_target!(|data: &[u8]| {
         let jwt = builder.build().unwrap();
         // What the first attempt comes to is there before the second begins, a quarter of a second
         // later.
-        (jwt.validate(BearerToken::new(token)).await, jwt.keys().remove(0))
+        (jwt.validate(BearerToken::new(token), &mut Visit::outside()).await, jwt.keys().remove(0))
     });
     let asked = provider.0.lock().unwrap().0.clone();
 
