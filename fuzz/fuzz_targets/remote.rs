@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use libfuzzer_sys::fuzz_target;
 use tower_authn::{
-    BearerToken, Visit, Clock, RejectionKind, Validator as _,
+    BearerToken, Clock, RejectionKind, Validator as _, Visit,
     validator::jwt::{Jwt, StandardClaims, remote::HttpClient},
 };
 use tower_authn_fuzz::{
