@@ -28,7 +28,7 @@ pub use decision::{Decision, Outcome};
 pub(crate) use hooks::{Hooks, Logging, Watch, is_around, mark, wants_details};
 #[cfg(any(feature = "jwt", feature = "session"))]
 pub(crate) use observers::Observers;
-#[cfg(feature = "jwt")]
+#[cfg(any(feature = "jwt", feature = "redis"))]
 pub(crate) use outage::Outage;
 pub(crate) use pending::Waiting;
 pub(crate) use report::Tried;
