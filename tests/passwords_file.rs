@@ -201,6 +201,25 @@ fn only_regular_files_are_opened() {
     assert!(!missing.is_not_regular_file(), "{missing}");
 }
 
+#[test]
+fn a_fifo_is_not_even_opened() {
+    let folder = Folder::new("unopened");
+    let fifo = folder.path("fifo");
+    make_fifo(&fifo);
+    // It waits until somebody opens the other end.
+    let writer = std::thread::spawn({
+        let fifo = fifo.clone();
+        move || fs::File::options().write(true).open(fifo).unwrap()
+    });
+    for _ in 0..100 {
+        assert!(Passwords::from_file(&fifo).unwrap_err().is_not_regular_file());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(!writer.is_finished());
+    let _reader = fs::File::open(&fifo).unwrap();
+    writer.join().unwrap();
+}
+
 #[tokio::test]
 async fn a_file_that_becomes_a_fifo_leaves_the_users_and_says_so() {
     let folder = Folder::new("becomes");

@@ -118,8 +118,8 @@ mod passwords {
         support::{folder::Folder, now},
     };
 
-    /// One good hash of each kind.
-    const GOOD: &[&str] = &[
+    /// Hashes of each kind: a good one, and some at the limits, on either side.
+    const BASES: &[&str] = &[
         "$apr1$saltsalt$Ip2Y.PkrMlmiCF2kzQqdU/",
         "$2y$05$WVrs4AUTrVdd.XJZSQ.kbOZoGH0ZeOr.ZP6rzYSC5NPZ4yFZgVVUq",
         "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc8",
@@ -130,6 +130,29 @@ mod passwords {
         "$scrypt$ln=15,r=8,p=1$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
         "$pbkdf2-sha256$i=600000,l=16$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
         "$pbkdf2-sha512$i=1000$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
+        "$apr1$$Ip2Y.PkrMlmiCF2kzQqdU/",
+        "$6$$saltsaltsaltsaltsaltsaltsaltsaltsaltsaltsaltsaltsaltsaltsaltsaltsaltsaltsaltsaltsaltsa",
+        "$2b$03$WVrs4AUTrVdd.XJZSQ.kbOZoGH0ZeOr.ZP6rzYSC5NPZ4yFZgVVUq",
+        "$2a$04$WVrs4AUTrVdd.XJZSQ.kbOZoGH0ZeOr.ZP6rzYSC5NPZ4yFZgVVUq",
+        "$2y$17$WVrs4AUTrVdd.XJZSQ.kbOZoGH0ZeOr.ZP6rzYSC5NPZ4yFZgVVUq",
+        "$2y$18$WVrs4AUTrVdd.XJZSQ.kbOZoGH0ZeOr.ZP6rzYSC5NPZ4yFZgVVUq",
+        "$5$rounds=1000$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc8",
+        "$5$rounds=1000001$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc8",
+        "$argon2d$v=16$m=262144,t=4,p=16$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
+        "$argon2d$v=19$m=262145,t=1,p=16$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
+        "$argon2d$v=19$m=262144,t=5,p=1$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
+        "$argon2id$v=19$m=128,t=1,p=16$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
+        "$argon2id$v=19$m=127,t=1,p=16$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
+        "$argon2id$v=19$m=1024,t=1,p=17$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
+        "$scrypt$ln=18,r=8,p=4$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
+        "$scrypt$ln=18,r=8,p=5$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
+        "$scrypt$ln=1,r=8192,p=1$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
+        "$scrypt$ln=1,r=8193,p=1$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
+        "$pbkdf2-sha256$i=10000000,l=17$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
+        "$pbkdf2-sha256$i=10000001$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
+        "$pbkdf2-sha256$i=999$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
+        "$pbkdf2-sha256$i=1000$c2FsdHNhbA$c2FsdHNhbHRzYWx0c2FsdA",
+        "$pbkdf2-sha256$i=1000$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2Fs",
     ];
 
     /// A good hash with some characters inserted, replaced, deleted or doubled, or with another
@@ -163,7 +186,7 @@ mod passwords {
             "1048577",
         ]);
         let edit = (any::<Index>(), piece, 0..3_usize);
-        (select(GOOD), prop_oneof![Just(Vec::new()), prop::collection::vec(edit, 1..3)]).prop_map(
+        (select(BASES), prop_oneof![Just(Vec::new()), prop::collection::vec(edit, 1..3)]).prop_map(
             |(good, edits)| {
                 let mut hash: Vec<char> = good.chars().collect();
                 for (at, piece, replaced) in edits {

@@ -65,11 +65,12 @@ fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-type Attempted = Result<Attempt<MemoryFailures>, Rejection>;
+type Attempted<S = MemoryFailures> = Result<Attempt<S>, Rejection>;
+type Waiting<S> = Pin<Box<dyn Future<Output = Attempted<S>>>>;
 
 /// So many attempts that wait for others.
-fn waiting(throttle: &Throttle, attempts: usize) -> Vec<Pin<Box<dyn Future<Output = Attempted>>>> {
-    let attempt = |_| -> Pin<Box<dyn Future<Output = Attempted>>> {
+fn waiting<S: FailureStore>(throttle: &Throttle<S>, attempts: usize) -> Vec<Waiting<S>> {
+    let attempt = |_| -> Waiting<S> {
         let throttle = throttle.clone();
         let mut attempt = Box::pin(async move { throttle.attempt(HERE, Some("alice")).await });
         assert!(poll(attempt.as_mut()).is_pending());
@@ -127,6 +128,47 @@ async fn an_address_has_no_more_looks_than_its_quota_whatever_the_users() {
 }
 
 // ===== waiting =====
+
+/// A store in memory, and how often it was asked.
+#[derive(Default)]
+struct Counted(MemoryFailures, Arc<AtomicUsize>);
+
+impl FailureStore for Counted {
+    async fn ask(&self, guess: &Guess) -> Result<Option<Duration>, Rejection> {
+        self.0.ask(guess).await
+    }
+
+    async fn hold(&self, guess: &Guess) -> Result<Hold, Rejection> {
+        self.1.fetch_add(1, SeqCst);
+        self.0.hold(guess).await
+    }
+
+    fn settle(&self, guess: Guess, settlement: Settlement) {
+        self.0.settle(guess, settlement);
+    }
+}
+
+/// One guess against each user at a time.
+fn counted() -> (Throttle<Counted>, Arc<AtomicUsize>) {
+    let store = Counted::default();
+    let calls = Arc::clone(&store.1);
+    (Throttle::new(store).by_user(Quota::new(1, HOUR)), calls)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_asks_the_store_ten_times_a_second_however_long_it_is() {
+    let (throttle, calls) = counted();
+    let _first = throttle.attempt(HERE, Some("alice")).await.unwrap();
+    let mut line = tokio::task::JoinSet::new();
+    for _ in 0..64 {
+        let throttle = throttle.clone();
+        line.spawn(async move { throttle.attempt(HERE, Some("alice")).await.map(drop) });
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let before = calls.load(SeqCst);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(calls.load(SeqCst) - before, 10);
+}
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_is_woken_when_a_guess_is_settled() {
@@ -200,7 +242,7 @@ async fn who_is_first_in_line_and_leaves_lets_the_next_ask() {
 
 #[tokio::test(start_paused = true)]
 async fn who_waited_for_a_user_and_now_has_to_for_the_address_is_woken_by_that() {
-    let (throttle, _hand) = throttle(1);
+    let (throttle, calls) = counted();
     let throttle = throttle.by_address(Quota::new(2, HOUR));
     let hold = |user| support::now(throttle.attempt(HERE, Some(user))).unwrap();
     let (started, alice, bob) = (Instant::now(), hold("alice"), hold("bob"));
@@ -209,7 +251,9 @@ async fn who_waited_for_a_user_and_now_has_to_for_the_address_is_woken_by_that()
     let bob = hold("bob");
     alice.undecided();
     let carol = hold("carol");
+    let before = calls.load(SeqCst);
     assert!(poll(all[0].as_mut()).is_pending());
+    assert_eq!(calls.load(SeqCst), before + 2, "in the one line, and in the other");
     bob.undecided();
     all.remove(0).await.unwrap().undecided();
     assert_eq!(started.elapsed(), Duration::ZERO);
@@ -262,6 +306,7 @@ async fn what_is_held_or_settled_twice_counts_once() {
     }
     let other = guess(twice);
     assert_eq!(store.hold(&other).await.unwrap(), Hold::Held, "one place is left");
+    assert_eq!(store.hold(&one).await.unwrap(), Hold::Held, "it is not in its own way");
     for _ in 0..3 {
         store.settle(one.clone(), Settlement::Failed);
     }

@@ -261,7 +261,7 @@ async fn a_success_clears_the_failures_against_its_user_and_leaves_those_of_the_
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_held_or_settled_twice_counts_once() {
     let Some(redis) = Redis::up("twice") else { return };
-    let (store, guess) = (store(&redis), guess(2));
+    let (store, guess) = (store(&redis), guess(1));
     for _ in 0..3 {
         assert_eq!(store.hold(&guess).await.unwrap(), Hold::Held);
     }

@@ -34,6 +34,7 @@ pub use observers::ObserverKey;
 pub(crate) use observers::Observers;
 pub use occurrence::{Occurrence, Severity};
 #[cfg(feature = "jwt")]
+#[cfg(any(feature = "jwt", feature = "redis"))]
 pub(crate) use outage::Outage;
 pub use report::{Report, Verdict};
 

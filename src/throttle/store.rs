@@ -40,8 +40,8 @@ use crate::{Inspection, Rejection};
 /// impl FailureStore for Everything {
 ///     async fn ask(&self, guess: &Guess) -> Result<Option<Duration>, Rejection> {
 ///         let all = self.0.lock().map_err(|_| Rejection::unavailable())?;
-///         let wait = |(key, quota)| quota.wait(all.get(&key).map(Counter::debt).unwrap_or_default());
-///         Ok(guess.counters().filter_map(wait).max())
+///         let debt = |key| all.get(&key).map(Counter::debt).unwrap_or_default();
+///         Ok(guess.counters().filter_map(|(key, quota)| quota.wait(debt(key))).max())
 ///     }
 ///
 ///     async fn hold(&self, guess: &Guess) -> Result<Hold, Rejection> {

@@ -152,7 +152,7 @@ impl Redis {
 impl Drop for Redis {
     fn drop(&mut self) {
         if self.running.is_some() {
-            self.try_signal("CONT"); // else it would not notice that it shall end
+            self.try_signal("KILL"); // one that is frozen, or cannot save, would not end otherwise
         }
         self.wait();
     }

@@ -163,3 +163,16 @@ fn every(quota: Quota) -> u64 {
 fn tolerance(quota: Quota) -> u64 {
     every(quota).saturating_mul(u64::from(quota.at_once() - 1))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_is_rounded_up_and_the_tolerance_with_it() {
+        for (micros, millis) in [(0, 0), (1, 1), (1_000, 1), (1_500, 2), (30_000_000, 30_000)] {
+            let quota = Quota::new(10, Duration::from_micros(micros));
+            assert_eq!((every(quota), tolerance(quota)), (millis, 9 * millis));
+        }
+    }
+}
