@@ -243,7 +243,7 @@ impl Precedence {
 /// It also knows which schemes were asked, so that a rejection from inside finds the layer that owns its scheme.
 ///
 /// ```
-/// use tower_authn::{Authenticator, Challenges, Granted, Part, Rejection};
+/// use tower_authn::{Asked, Authenticator, Challenges, Granted, Part, Rejection, Visit};
 ///
 /// /// Hands everything through, as a wrapper of an authenticator does.
 /// struct Wrapper<A>(A);
@@ -257,7 +257,7 @@ impl Precedence {
 ///     }
 ///
 ///     async fn validate(&self, credentials: A::Credentials, visit: &mut Visit) -> Result<Granted<A::Identity>, Rejection> {
-///         self.0.validate(credentials).await
+///         self.0.validate(credentials, visit).await
 ///     }
 ///
 ///     fn challenge(&self, rejection: &Rejection, challenges: &mut Challenges) {

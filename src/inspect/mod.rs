@@ -13,14 +13,14 @@ pub use warning::ConfigurationWarning;
 /// measures them. Schemes, validators and stores of one's own add to it by their `inspect`.
 ///
 /// ```
-/// use tower_authn::{BearerToken, ConfigurationWarning, Inspection, Rejection, Validator};
+/// use tower_authn::{BearerToken, ConfigurationWarning, Inspection, Rejection, Validator, Visit};
 ///
 /// struct Directory(Vec<String>);
 ///
 /// impl Validator<BearerToken> for Directory {
 ///     type Identity = usize;
 ///
-///     async fn validate(&self, token: BearerToken) -> Result<Option<usize>, Rejection> {
+///     async fn validate(&self, token: BearerToken, _: &mut Visit) -> Result<Option<usize>, Rejection> {
 ///         Ok(self.0.iter().position(|known| *known == token.expose()))
 ///     }
 ///

@@ -10,11 +10,8 @@ use crate::{AuthenticateLayer, Authenticator, Clock};
 
 impl<A: Authenticator, R> AuthenticateLayer<A, R> {
     /// Tells an observer of every decision, beside those it has: the log (feature `tracing`), metrics (feature `metrics`), and the app's
-    /// own. What happens beside requests is told by whoever makes it happen: see [`Sessions::observed_by`] and
-    /// [`JwtBuilder::observed_by`].
-    ///
-    /// [`Sessions::observed_by`]: crate::manual::operating
-    /// [`JwtBuilder::observed_by`]: crate::manual::operating
+    /// own. What happens beside requests is told by whoever makes it happen, to the observers that it was built with; the manual's
+    /// chapter on [operating](crate::manual::operating) lists all of it.
     ///
     /// ```
     /// use tower_authn::{AuthenticateLayer, Scheme, Tokens, observe::Event, scheme::Bearer};

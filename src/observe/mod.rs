@@ -33,7 +33,6 @@ pub(crate) use observation::{Observation, ObservedRequest};
 pub use observers::ObserverKey;
 pub(crate) use observers::Observers;
 pub use occurrence::{Occurrence, Severity};
-#[cfg(feature = "jwt")]
 #[cfg(any(feature = "jwt", feature = "redis"))]
 pub(crate) use outage::Outage;
 pub use report::{Report, Verdict};

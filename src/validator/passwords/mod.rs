@@ -72,7 +72,7 @@ use hash::{Scratch, TODAY, refuse_unusable};
 ///     Ok::<_, Rejection>(Some(Stored::new(hash.parse::<PasswordHash>()?, id)))
 /// });
 /// # fn form<L: tower_authn::validator::passwords::LookUp>(passwords: &Passwords<L>) {
-/// let form = passwords.validate(UserPassword::new("alice", "correct horse battery"));
+/// let form = passwords.check(UserPassword::new("alice", "correct horse battery"));
 /// # drop(form);
 /// # }
 /// ```
@@ -197,6 +197,15 @@ impl<L: LookUp> Passwords<L> {
     /// Returns the look-up.
     pub fn look_up(&self) -> &L {
         &self.look_up
+    }
+
+    /// Checks the user name and password of a sign-in form, where no layer is around: as a layer would, and it counts.
+    ///
+    /// # Errors
+    ///
+    /// A wrong password and a user that must not sign in are [`RejectionKind::Invalid`]; an outage is 503.
+    pub async fn check(&self, form: UserPassword) -> Result<Option<L::Identity>, Rejection> {
+        self.validate(form, &mut Visit::outside()).await
     }
 
     async fn find(&self, user: &str) -> Result<Option<Stored<L::Identity>>, Rejection> {
