@@ -45,15 +45,17 @@ pub(crate) fn undrawn<B: Default>(rejection: Rejection) -> Response<B> {
         );
     }
     let mut response = Response::new(B::default());
-    hand_on(&mut response, rejection, Challenges::default());
+    let undrawn = Undrawn { rejection, offers: Challenges::default(), is_drawn: false };
+    hand_on(&mut response, undrawn, &Challenges::default());
     response
 }
 
-/// Hands a rejection to a layer further out, under the head that the client sees if there is none.
-pub(crate) fn hand_on<B>(response: &mut Response<B>, rejection: Rejection, offers: Challenges) {
-    *response.status_mut() = rejection.kind().status(offers.any());
-    own_headers(response.headers_mut(), &rejection, &offers);
-    response.extensions_mut().insert(Undrawn { rejection, offers, is_drawn: false });
+/// Hands a rejection to a layer further out, under the head that the client sees if there is none, or if a middleware in between
+/// loses it.
+pub(crate) fn hand_on<B>(response: &mut Response<B>, undrawn: Undrawn, challenges: &Challenges) {
+    *response.status_mut() = undrawn.rejection.kind().status(challenges.any());
+    own_headers(response.headers_mut(), &undrawn.rejection, challenges);
+    response.extensions_mut().insert(undrawn);
 }
 
 /// Lets the responder draw the body, and sets everything that the protocol prescribes. The caller puts the rejection

@@ -249,7 +249,8 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         let own = Challenges::offered(&*self.authenticator, &rejection);
         let owns = own.own(&rejection);
         let draws = owns || !is_drawn && (!accepted.is_inside || own.any() && !rejection.is_filed());
-        if own.any() && (owns || !offers.any()) {
+        // The owner knows best what to ask for, be it nothing; any other asks for what is on offer.
+        if owns || own.any() && (draws || !offers.any()) {
             offers = own;
         }
         if draws {
@@ -257,15 +258,19 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
             let mut drawn = self.draw(&rejection, &mut offers.clone(), asked);
             drawn.extensions_mut().insert(rejection.clone());
             draw_over(response, drawn);
-        } else if !is_drawn {
-            hand_on(response, rejection.clone(), offers.clone());
+        }
+        let is_drawn = is_drawn || draws;
+        let undrawn = Undrawn { rejection: rejection.clone(), offers, is_drawn };
+        if !is_drawn {
+            let mut challenges = undrawn.offers.clone();
+            challenges.fit(&rejection, asked, self.basic);
+            hand_on(response, undrawn, &challenges);
+        } else if !owns {
+            response.extensions_mut().insert(undrawn);
         }
         if let Some(request) = request {
             self.observation.hear(&rejection, granted.details(), request);
             self.observation.tell_heard(response, owns, request);
-        }
-        if !owns && (draws || is_drawn) {
-            response.extensions_mut().insert(Undrawn { rejection, offers, is_drawn: true });
         }
     }
 

@@ -128,6 +128,11 @@ impl Visit {
         self.purpose
     }
 
+    /// Sets the address where a part of the stack has resolved it for itself.
+    pub(crate) fn set_client(&mut self, client: IpAddr) {
+        self.client = Some(client);
+    }
+
     /// Takes the particulars out, for the grant or the findings of the scheme whose validator has returned.
     pub(crate) fn take_details(&mut self) -> Option<Box<Details>> {
         self.details.take()

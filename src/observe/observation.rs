@@ -154,8 +154,9 @@ impl Observation {
         if !is_final && !request.is_outermost {
             return;
         }
-        let Some(heard) = request.scope.take() else { return };
+        let Some(mut heard) = request.scope.take() else { return };
         let Some(rejection) = heard.rejection else { return };
+        heard.observers.join(&self.observers); // a middleware in between may have lost what this layer would have heard
         let schemes = Schemes::to_blame(&rejection);
         let decision = Decision {
             found: Found::TurnedAway { rejection: &rejection, sent: Sent::in_response(response) },

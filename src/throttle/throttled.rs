@@ -61,6 +61,7 @@ impl<A: Authenticator, S: FailureStore, U: UserOf<A::Credentials>> Authenticator
         visit: &mut Visit,
     ) -> Result<Granted<A::Identity>, Rejection> {
         let ThrottledCredentials { inner, address, user } = credentials;
+        visit.set_client(address);
         let details = Details::new().with_client(address);
         let attempt = self
             .throttle

@@ -15,7 +15,9 @@ pub use proxies::{ForwardedBy, ForwardedByError, TrustedProxies};
 pub use walk::{Walk, WalkEnd};
 
 use super::Scheme;
-use crate::{Asked, Challenge, Finding, Inspection, IntoRealm, Realm, Reason, Rejection};
+use crate::{
+    Asked, Challenge, Finding, Inspection, IntoRealm, Realm, Reason, Rejection, visit::ResolvedClient,
+};
 
 /// The client's address: the peer's, or behind [trusted proxies](TrustedProxies) the one that they vouch for.
 ///
@@ -135,7 +137,10 @@ impl Scheme for ClientAddr {
     }
 
     fn extract(&self, head: &mut Parts, _: &Asked) -> Result<Option<ClientIp>, Rejection> {
-        self.of(head).map(Some)
+        let client = self.of(head)?;
+        // For the validators of the same stack: see `Visit::client`.
+        head.extensions.insert(ResolvedClient(client.addr()));
+        Ok(Some(client))
     }
 
     fn challenge(&self, _: Option<&Finding>) -> Option<Challenge> {
