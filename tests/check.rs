@@ -249,6 +249,7 @@ mod jwt {
                 behind(TrustedProxies::networks(everybody, ForwardedBy::Forwarded)),
                 behind(hops(0)),
                 behind(hops(33)),
+                AuthenticateLayer::new(by_bearer()).for_grpc().check(),
                 warnings(Outdated.validated_by(async |()| Ok::<_, Rejection>(Some("alice")))),
             ]
             .concat();

@@ -82,15 +82,21 @@ fn of_passwords() {
 
 #[cfg(feature = "passwords")]
 #[test]
-fn of_a_file_of_passwords() {
-    use support::folder::Folder;
-    use tower_authn::validator::passwords::{Htpasswd, LookUp as _};
+fn a_file_of_passwords_is_looked_at_by_a_thread_of_its_own_and_its_validator_says_what_to_call() {
+    use support::{folder::Folder, secrets::basic};
+    use tower_authn::{
+        Scheme as _,
+        scheme::Basic,
+        validator::passwords::{Htpasswd, LookUp as _, Passwords},
+    };
 
     let folder = Folder::new("no-timers");
     std::fs::write(folder.path("users"), format!("alice:{}\n", support::sign_in::BCRYPT)).unwrap();
     let file = Htpasswd::new(folder.path("users")).check_every(std::time::Duration::ZERO).open().unwrap();
-    let Err(rejection) = now(file.hash_of("alice")) else { panic!("it cannot be looked at") };
-    says_what_to_call(&rejection);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert!(runtime.block_on(file.hash_of("alice")).unwrap().is_some());
+    let by_file = Basic::new("r").validated_by(Passwords::new(file)).map(|_| "alice");
+    is_misconfigured(by_file, ("authorization", &basic("alice", "x")));
 }
 
 #[cfg(feature = "redis")]
