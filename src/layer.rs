@@ -247,17 +247,17 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
         let Undrawn { rejection, mut offers, is_drawn } = undrawn;
         let mut rejection = rejection.found_by_all(granted.schemes());
         let own = Challenges::offered(&*self.authenticator, &rejection);
-        let owns = own.own(&rejection);
-        let draws = owns || !is_drawn && (!accepted.is_inside || own.any() && !rejection.is_filed());
+        let is_owner = own.own(&rejection);
+        let draws = is_owner || !is_drawn && (!accepted.is_inside || own.any() && !rejection.is_filed());
         // The owner knows best what to ask for, be it nothing; any other asks for what is on offer.
-        if owns || own.any() && (draws || !offers.any()) {
+        if is_owner || own.any() && (draws || !offers.any()) {
             offers = own;
         }
         if draws {
             self.observation.identify(&mut rejection, request);
-            let mut drawn = self.draw(&rejection, &mut offers.clone(), asked);
-            drawn.extensions_mut().insert(rejection.clone());
-            draw_over(response, drawn);
+            let mut answer = self.draw(&rejection, &mut offers.clone(), asked);
+            answer.extensions_mut().insert(rejection.clone());
+            draw_over(response, answer);
         }
         let is_drawn = is_drawn || draws;
         let undrawn = Undrawn { rejection: rejection.clone(), offers, is_drawn };
@@ -265,12 +265,12 @@ impl<A: Authenticator, R> AuthenticateLayer<A, R> {
             let mut challenges = undrawn.offers.clone();
             challenges.fit(&rejection, asked, self.basic);
             hand_on(response, undrawn, &challenges);
-        } else if !owns {
+        } else if !is_owner {
             response.extensions_mut().insert(undrawn);
         }
         if let Some(request) = request {
             self.observation.hear(&rejection, granted.details(), request);
-            self.observation.tell_heard(response, owns, request);
+            self.observation.tell_heard(response, is_owner, request);
         }
     }
 

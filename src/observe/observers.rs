@@ -35,11 +35,11 @@ impl Observers {
 
     /// Whether anybody would do anything with an event.
     pub(crate) fn are_listening(&self) -> bool {
-        self.0.iter().any(|observer| observer.is_listening())
+        self.0.iter().any(Observe::is_listening)
     }
 
     pub(crate) fn keys(&self) -> impl Iterator<Item = ObserverKey> {
-        self.0.iter().map(|observer| observer.key())
+        self.0.iter().map(Observe::key)
     }
 
     /// Tells all that something happened, if anybody listens.
