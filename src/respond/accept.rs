@@ -162,13 +162,17 @@ fn quality(mut parameters: &[u8]) -> Option<u16> {
     while let [b';', rest @ ..] = parameters {
         // Quotes do not matter: what has some is no quality.
         let end = rest.iter().position(|byte| *byte == b';').unwrap_or(rest.len());
-        let (name, value) = rest[..end].trim_ascii().split_at_checked(1)?;
+        let parameter = rest[..end].trim_ascii();
+        parameters = &rest[end..];
+        if parameter.is_empty() {
+            continue; // RFC 9110 §5.6.6 lets a semicolon stand alone
+        }
+        let (name, value) = parameter.split_at_checked(1)?;
         let value = value.trim_ascii_start().strip_prefix(b"=")?;
         if !name.eq_ignore_ascii_case(b"q") {
             return None;
         }
         quality = thousandths(value.trim_ascii()).unwrap_or_default();
-        parameters = &rest[end..];
     }
     Some(quality)
 }
@@ -243,7 +247,8 @@ mod tests {
         prefers("text/html;q=0;level=1, text/html", Format::Html);
         prefers("text/html;level=1", Format::Problem);
         prefers("text/html;level=1, text/plain;q=0.1", Format::Plain);
-        prefers("text/html;, text/plain", Format::Plain);
+        prefers("text/html;, text/plain;q=0.9", Format::Html);
+        prefers("text/html; ;q=0.1; , text/plain;q=0.9", Format::Plain);
     }
 
     #[test]
