@@ -56,6 +56,12 @@ impl Details {
         self.client
     }
 
+    /// Adds what is not known yet to particulars that may be there.
+    pub(crate) fn complete(known: &mut Option<Box<Self>>, more: Self) {
+        let known = known.get_or_insert_default();
+        **known = std::mem::take(&mut **known).or(more);
+    }
+
     /// Takes from another what is not known yet.
     pub(crate) fn or(self, other: Self) -> Self {
         Self {

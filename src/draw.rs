@@ -122,7 +122,7 @@ pub(crate) fn add_missing(headers: &mut HeaderMap, more: Vec<(HeaderName, Header
     }
 }
 
-pub(crate) fn cookie_name(set_cookie: &HeaderValue) -> &[u8] {
+fn cookie_name(set_cookie: &HeaderValue) -> &[u8] {
     let bytes = set_cookie.as_bytes();
     let end = bytes.iter().position(|byte| matches!(byte, b'=' | b';')).unwrap_or(bytes.len());
     bytes[..end].trim_ascii()

@@ -105,9 +105,11 @@ where
                     let (granted, visit) = match validation.as_mut().poll(cx) {
                         Poll::Ready((Ok(granted), visit)) => (granted, visit),
                         Poll::Ready((Err(rejection), visit)) => {
-                            let rejection = rejection.with_missing_headers(visit.headers());
                             let observed = this.observed.as_deref_mut();
-                            break Poll::Ready(Ok(this.layer.reject(rejection, this.asked, observed)));
+                            let mut response = this.layer.reject(rejection, this.asked, observed);
+                            let (more, _) = visit.into_left_behind();
+                            add_missing(response.headers_mut(), more);
+                            break Poll::Ready(Ok(response));
                         }
                         Poll::Pending => break Poll::Pending,
                     };
@@ -175,9 +177,7 @@ fn finish<A, R, B>(
     let headers = response.headers_mut();
     let AcceptedHere { granted, visit, .. } = accepted;
     let (more, passed_over) = visit.into_left_behind();
-    if !more.is_empty() {
-        add_missing(headers, more);
-    }
+    add_missing(headers, more);
     if !is_kept_from_shared_caches(granted.schemes.as_slice()) {
         cache_control::add_private(headers);
     }

@@ -31,8 +31,7 @@ impl<I> Granted<I> {
 
     /// Adds particulars for logs and events, as far as they are not known yet.
     pub fn with_details(mut self, details: Details) -> Self {
-        let known = self.details.take().map_or_else(Details::new, |known| *known);
-        self.details = Some(Box::new(known.or(details)));
+        Details::complete(&mut self.details, details);
         self
     }
 

@@ -2,9 +2,9 @@
 
 use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
 
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 
-use crate::{Demand, Details, Finding, Reason, draw::cookie_name};
+use crate::{Demand, Details, Finding, Reason};
 
 /// What the client is told about a request that was turned away. The order is the rank: where several schemes refuse,
 /// the first in this list answers.
@@ -315,21 +315,6 @@ impl Rejection {
     pub(crate) fn about(mut self, details: &Details) -> Self {
         for finding in &mut self.findings {
             finding.details = std::mem::take(&mut finding.details).or(details.clone());
-        }
-        self
-    }
-
-    /// Adds headers that are not there yet: name by name, cookies by the cookie's name.
-    pub(crate) fn with_missing_headers(mut self, more: &[(HeaderName, HeaderValue)]) -> Self {
-        let own = self.headers.len();
-        for (name, value) in more {
-            let is_same = |known: &(HeaderName, HeaderValue)| {
-                known.0 == *name
-                    && (*name != header::SET_COOKIE || cookie_name(&known.1) == cookie_name(value))
-            };
-            if !self.headers[..own].iter().any(is_same) {
-                self.headers.push((name.clone(), value.clone()));
-            }
         }
         self
     }

@@ -104,8 +104,7 @@ impl Visit {
     /// [listens](Self::is_watched).
     pub fn about(&mut self, details: impl FnOnce() -> Details) {
         if self.is_watched() {
-            let known = self.details.take().map_or_else(Details::new, |known| *known);
-            self.details = Some(Box::new(known.or(details())));
+            Details::complete(&mut self.details, details());
         }
     }
 
@@ -159,10 +158,6 @@ impl Visit {
             index += 1;
             index <= mark || *name == header::SET_COOKIE && expires(value)
         });
-    }
-
-    pub(crate) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
-        &self.headers
     }
 
     pub(crate) fn into_left_behind(self) -> (Vec<(HeaderName, HeaderValue)>, Vec<Finding>) {

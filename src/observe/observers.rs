@@ -42,7 +42,7 @@ impl Observers {
         self.0.iter().map(Observe::key)
     }
 
-    /// Tells all that something happened, if anybody listens.
+    /// Tells all that something happened.
     pub(crate) fn tell_of(&self, occurrence: &Occurrence<'_>) {
         self.tell(&Event::Happened(occurrence));
     }
